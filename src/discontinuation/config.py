@@ -1,0 +1,113 @@
+"""Check a configuration and fill in its defaults."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from discontinuation.problems import Problem, allowed_values, refuse
+
+TYPE_NAMES = {
+    "object": "a group of keys",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+
+
+def complete_config(
+    config: dict[str, Any], schema: dict[str, Any], file: str = "configuration"
+) -> dict[str, Any]:
+    """Check a configuration against its JSON schema and fill in the defaults.
+
+    Parameters
+    ----------
+    config
+        As read from YAML.
+    schema
+        JSON schema, draft 2020-12.
+    file
+        How messages call it.
+
+    Returns
+    -------
+    dict
+        A completed copy.
+
+    Raises
+    ------
+    InvalidInput
+        With every unknown key, wrong type and impossible value, each with its path and what is
+        allowed.
+    """
+    completed = copy.deepcopy(config)
+    _fill(completed, schema)
+    errors = sorted(Draft202012Validator(schema).iter_errors(completed), key=lambda e: list(e.path))
+    refuse(problem for error in errors for problem in _problems(error, file))
+    return completed
+
+
+def _fill(value: Any, schema: dict[str, Any]) -> None:
+    if isinstance(value, dict):
+        for key, part in schema.get("properties", {}).items():
+            if key not in value and "default" in part:
+                value[key] = copy.deepcopy(part["default"])
+            if key in value:
+                _fill(value[key], part)
+    elif isinstance(value, list):
+        for item in value:
+            _fill(item, schema.get("items", {}))
+
+
+def _problems(error: ValidationError, file: str) -> Iterator[Problem]:
+    path = _path(error.absolute_path)
+    schema: Any = error.schema
+    instance: Any = error.instance
+    rule: Any = error.validator_value
+    if error.validator == "additionalProperties":
+        known = sorted(schema["properties"])
+        for key in sorted(set(instance) - set(known), key=str):
+            where = ".".join(filter(None, [path, str(key)]))
+            yield Problem(file, f"unknown key; {allowed_values(known, str(key))}", column=where)
+    elif error.validator == "required":
+        for key in rule:
+            if key not in instance:
+                where = ".".join(filter(None, [path, key]))
+                meaning = schema["properties"][key].get("description", "")
+                yield Problem(file, f"the key is missing ({meaning})", column=where)
+    else:
+        yield Problem(file, _rule(error, rule), column=path, value=str(error.instance))
+
+
+def _path(parts: Any) -> str:
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else ("." if text else "") + str(part)
+    return text
+
+
+def _rule(error: ValidationError, rule: Any) -> str:
+    limits = {
+        "minimum": "a number of {} or more",
+        "maximum": "a number of {} or less",
+        "exclusiveMinimum": "a number above {}",
+        "minItems": "a list of at least {}",
+        "minLength": "text of at least {} character",
+        "maxLength": "text of at most {} characters",
+    }
+    kind = str(error.validator)
+    if kind == "type":
+        names = [rule] if isinstance(rule, str) else rule
+        return "allowed: " + " or ".join(TYPE_NAMES[name] for name in names)
+    if kind == "enum":
+        return allowed_values([str(value) for value in rule], str(error.instance))
+    if kind in limits:
+        return "allowed: " + limits[kind].format(rule)
+    return "allowed: a list without repetitions" if kind == "uniqueItems" else error.message

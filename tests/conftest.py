@@ -1,0 +1,54 @@
+"""Shared by all tests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# Real datasets that are not ours to ship lie beside the project on developers' machines.
+SHARED = ROOT.parent / "shared"
+
+
+def variables(**changes):
+    """Environment of a subprocess: UTF-8, the package from this checkout, cached bytecode."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT / "src"), **changes}
+
+
+def run_snakemake(*options, directory, check=True):
+    """Run the workflow with everything it makes in another directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
+    command += ["--directory", directory, "--cores", "2"]
+    if "--configfile" not in options:
+        command += ["--configfile", ROOT / "config" / "config.yaml"]
+    done = subprocess.run(
+        [*map(str, command), *map(str, options)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env=variables(),
+    )
+    assert not check or done.returncode == 0, done.stdout
+    return done
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """Folder of one finished default run."""
+    directory = tmp_path_factory.mktemp("a run with é")
+    run_snakemake(directory=directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of the real datasets, or skip."""
+    folder = SHARED / "data"
+    if not folder.is_dir():
+        pytest.skip("the real datasets (../shared/data) are not on this machine")
+    return folder
