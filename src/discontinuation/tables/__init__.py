@@ -1,0 +1,1 @@
+"""What columns exist, in which units, and what makes a row invalid?"""

@@ -1,0 +1,67 @@
+"""Read and write result tables, as CSV and as Parquet with what made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import discontinuation
+
+SCHEMA_VERSION = "1"
+
+
+def read_tables(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
+    """Read Parquet tables, keyed by the names of their files."""
+    return {Path(path).stem: pd.read_parquet(path) for path in paths}
+
+
+def write_table(
+    frame: pd.DataFrame, *paths: str | Path, provenance: dict[str, Any] | None = None
+) -> None:
+    """Write one table to every path, in the format its ending names.
+
+    Parameters
+    ----------
+    frame
+        The table.
+    *paths
+        Ending in .csv or .parquet.
+    provenance
+        What made it; kept in the Parquet file's metadata beside the package's version.
+
+    Raises
+    ------
+    ValueError
+        For any other ending.
+    """
+    for path in map(Path, paths):
+        if path.suffix == ".csv":
+            frame.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+        elif path.suffix == ".parquet":
+            _write_parquet(frame, path, provenance or {})
+        else:
+            raise ValueError(f"{path.name}: a table is written as .csv or .parquet")
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path, provenance: dict[str, Any]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(_text_where_empty(frame), preserve_index=False)
+    about = {
+        "discontinuation_version": discontinuation.__version__,
+        "schema_version": SCHEMA_VERSION,
+        "provenance": json.dumps(provenance, sort_keys=True, ensure_ascii=False),
+    }
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **about})
+    pq.write_table(table, path)
+
+
+def _text_where_empty(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give text type to columns of nothing, so that a table's columns keep their type."""
+    empty = [name for name in frame if frame[name].dtype == object and frame[name].isna().all()]
+    return frame.astype(dict.fromkeys(empty, "string"))
