@@ -1,0 +1,1 @@
+"""How much of the excess is withdrawal, and what would overturn that?"""
