@@ -13,7 +13,9 @@ version or the folder's place changes.
 
 import sys
 
-if not (3, 11) <= sys.version_info[:2] <= (3, 13):  # runs under any Python, so no newer syntax above
+if (
+    not (3, 11) <= sys.version_info[:2] <= (3, 13)
+):  # runs under any Python, so no newer syntax above
     sys.exit(
         "discontinuation needs Python 3.11, 3.12 or 3.13; this is Python {}.{}.".format(
             *sys.version_info[:2]

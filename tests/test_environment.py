@@ -43,7 +43,7 @@ def test_lock_satisfies_every_requirement():
     extras = PROJECT["optional-dependencies"]
     asked = PROJECT["dependencies"] + [r for extra in extras.values() for r in extra]
     for requirement in map(Requirement, asked):
-        for version in locked[requirement.name.lower()]:
+        for version in locked[requirement.name.lower().replace("_", "-")]:
             assert requirement.specifier.contains(version), requirement
 
 

@@ -116,11 +116,27 @@ def _effect_rules(cells: Cells) -> Iterator[Finding]:
     yield from _not_above(cells, "events_1", "n_1")
     yield from _not_above(cells, "events_2", "n_2")
     measure = cells.get("measure", "")
+    if measure == "logrank_p":
+        yield from _logrank_rules(cells)
     if "ratio" in measure:
         for column in ("estimate", "lower", "upper"):
             (value,) = _get(cells, column)
             if value is not None and value <= 0:
                 yield column, f"a {measure} is above 0"
+
+
+def _logrank_rules(cells: Cells) -> Iterator[Finding]:
+    (p,) = _get(cells, "estimate")
+    if p is not None and not 0 < p < 1:
+        yield "estimate", "a P value lies between 0 and 1"
+    counts = ("events_1", "n_1", "events_2", "n_2")
+    for column in counts:
+        (value,) = _get(cells, column)
+        if value is None or value <= 0:
+            yield column, "a hazard ratio from a log-rank test needs events and people in each arm"
+    events_1, n_1, events_2, n_2 = _get(cells, *counts)
+    if events_1 and n_1 and events_2 and n_2 and events_1 * n_2 == events_2 * n_1:
+        yield "estimate", "equal crude risks: the P value does not say which arm fares worse"
 
 
 def _rising_curves(results: RawTable) -> Iterator[Problem]:
