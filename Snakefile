@@ -1,0 +1,39 @@
+"""Withdrawal or relapse: from published figures and trial data to one report.
+
+Read this file first: it is the table of contents of the analysis.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.1")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/evidence.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/reporting.smk"
+include: "workflow/rules/provenance.smk"
+include: "workflow/rules/notebooks.smk"
+
+
+localrules:
+    all,
+    notebooks,
+
+
+rule all:
+    default_target: True
+    input:
+        "results/report/report.html",
+        "results/provenance/run.json",
+        "results/provenance/run-crate.zip",
+
+
+onsuccess:
+    logger.info(f"The report is {Path('results/report/report.html').absolute()}")

@@ -1,0 +1,96 @@
+"""The command `discontinuation`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import discontinuation
+from discontinuation.problems import InvalidInput
+
+NOTICE = "A research tool. Nothing it prints advises anyone to stop or reduce a drug."
+# Exit codes: 0 fine, 1 the input is not, 2 the command could not be carried out.
+INVALID, IMPOSSIBLE = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments
+        Those of the process by default.
+
+    Returns
+    -------
+    int
+        0 when all is well, 1 when the input has problems, 2 when nothing could be done.
+    """
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and options.command != "run":
+        _parser().error(f"unrecognised arguments: {' '.join(rest)}")
+    try:
+        return int(options.action(options, rest))
+    except InvalidInput as error:
+        print(error, file=sys.stderr)
+        return INVALID
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return IMPOSSIBLE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("discontinuation", description=NOTICE)
+    parser.add_argument("--version", action="version", version=discontinuation.__version__)
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    doctor = commands.add_parser("doctor", help="examine this installation")
+    doctor.set_defaults(action=_doctor)
+    review = commands.add_parser("review", help="a review of published trials in its own folder")
+    steps = review.add_subparsers(required=True, metavar="STEP")
+    for name, action, text in (
+        ("new", _review_new, "write an empty workbook and a configuration"),
+        ("check", _review_check, "list every problem of the workbook"),
+        ("run", _review_run, "run the workflow on it; options of Snakemake may follow"),
+    ):
+        step = steps.add_parser(name, help=text)
+        step.add_argument("folder", type=Path)
+        step.set_defaults(action=action, command=name)
+    return parser
+
+
+def _doctor(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from discontinuation.doctor import examine, report
+
+    findings = examine()
+    print(report(findings))
+    return 0 if all(sound for sound, _, _ in findings) else INVALID
+
+
+def _review_new(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from discontinuation.review import new_review
+
+    for path in new_review(options.folder):
+        print(f"wrote {path}")
+    print(f"Fill the workbook, then: discontinuation review check {options.folder}")
+    return 0
+
+
+def _review_check(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from discontinuation.review import check_review
+
+    print(check_review(options.folder))
+    return 0
+
+
+def _review_run(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from discontinuation.review import check_review, run_review
+
+    print(check_review(options.folder))
+    return run_review(options.folder, rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Can a reader see it, check it and cite it?"""

@@ -1,0 +1,53 @@
+"""Colours and marks, the same in every figure and safe for colour-blind readers.
+
+Hues are those of Okabe and Ito (2008), https://jfly.uni-koeln.de/color/.
+"""
+
+from __future__ import annotations
+
+INK = "#222222"
+FAINT = "#999999"
+GRID = "#e5e5e5"
+
+STRATEGY_COLOURS = {
+    "maintain": "#0072B2",
+    "abrupt": "#D55E00",
+    "taper": "#009E73",
+    "unspecified": "#999999",
+    "any": "#CC79A7",
+}
+STRATEGY_NAMES = {
+    "maintain": "continued",
+    "abrupt": "stopped abruptly",
+    "taper": "tapered",
+    "unspecified": "stopped, pace not stated",
+    "any": "stopped in several ways",
+}
+CLASS_COLOURS = {
+    "antidepressant": "#0072B2",
+    "antipsychotic": "#D55E00",
+    "stimulant": "#009E73",
+    "nonstimulant": "#56B4E9",
+    "benzodiazepine": "#CC79A7",
+    "mood_stabiliser": "#E69F00",
+    "gabapentinoid": "#999999",
+    "opioid": "#222222",
+    "other": "#999999",
+}
+CLASS_MARKS = {
+    "antidepressant": "o",
+    "antipsychotic": "s",
+    "stimulant": "^",
+    "nonstimulant": "v",
+    "benzodiazepine": "D",
+    "mood_stabiliser": "P",
+    "gabapentinoid": "X",
+    "opioid": "*",
+    "other": "h",
+}
+BAND_COLOURS = ("#D55E00", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#CC79A7")
+
+
+def class_name(drug_class: str) -> str:
+    """Write a drug class for people."""
+    return drug_class.replace("_", " ")

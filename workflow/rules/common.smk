@@ -1,0 +1,52 @@
+"""Shared by all rule files: the checked configuration, the checked evidence, and helpers.
+
+Everything that can be refused is refused here, before any job runs: a job that starts
+has already removed its earlier outputs.
+"""
+
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+from discontinuation.config import complete_config
+from discontinuation.fingerprint import source_digest
+from discontinuation.ingest.evidence import collection_files, find_collections
+from discontinuation.ingest.reference import check_reference
+from discontinuation.problems import InvalidInput
+from discontinuation.tables.schema import read_schema
+
+PROJECT = Path(workflow.basedir)
+SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.yaml"
+WINDOWS = str(PROJECT / "data" / "reference" / "withdrawal_windows.csv")
+
+try:
+    config.update(
+        complete_config(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    )
+    COLLECTIONS = find_collections(config["evidence"]["sources"], [Path(), PROJECT])
+    check_reference(Path(WINDOWS))
+except InvalidInput as error:
+    raise WorkflowError(str(error)) from None
+
+EVIDENCE_FILES = [
+    str(path) for folder, _ in COLLECTIONS for path in collection_files(folder)
+]
+EVIDENCE_TABLES = list(read_schema("evidence"))
+
+
+def code(*names):
+    """Fingerprint parts of the package, so that editing them reruns what uses them."""
+    return source_digest(*names)
+
+
+def setting(*names):
+    """Choose some settings of the evidence run, so that only their changes rerun a rule."""
+    return {name: config["evidence"][name] for name in names}
+
+
+def both(stem):
+    """Name a table's two files. `update` keeps the earlier ones when a job fails."""
+    return [
+        update(f"results/evidence/{stem}.{ending}") for ending in ("csv", "parquet")
+    ]
