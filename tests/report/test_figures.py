@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 
 import made_up
+from discontinuation.audit.agreement import agreement_statistics, compare_readings
+from discontinuation.audit.answerable import answerable
 from discontinuation.bias.published import early_shares
 from discontinuation.ingest.evidence import read_collection
 from discontinuation.ingest.gather import gather
@@ -16,7 +18,7 @@ from discontinuation.report.funnel import draw_funnel
 from discontinuation.synthesis.contrasts import trial_effects
 from discontinuation.synthesis.eligibility import select_effects
 from discontinuation.synthesis.groups import PoolingRule, pool_trials
-from discontinuation.synthesis.robustness import small_study_table
+from discontinuation.synthesis.robustness import leave_one_out_table, small_study_table
 
 WINDOWS = pd.DataFrame(
     {
@@ -107,3 +109,34 @@ def test_same_figure_same_bytes(made, tmp_path, name):
     }[name]
     (tmp_path / "again").mkdir()
     assert svg(draw(), tmp_path) == svg(draw(), tmp_path / "again")
+
+
+@pytest.mark.parametrize("estimator", ["none", "crude"])
+def test_a_review_with_next_to_nothing_in_it_is_drawn_all_the_same(tmp_path, estimator):
+    """One trial, with or without a result: tables keep their columns, figures say why."""
+    rows = {name: [dict(row) for row in table] for name, table in made_up.tables().items()}
+    rows["studies"], rows["arms"] = rows["studies"][2:], rows["arms"][4:]
+    rows["results"] = rows["results"][6:]
+    if estimator == "none":
+        for row in rows["results"]:
+            row |= {"estimator": "none", "events": None, "event_free": None}
+            row["basis"] = "not_reported"
+    frames = gather([read_collection(made_up.write_csv(tmp_path / "e", rows))]).current
+    rule = PoolingRule()
+    effects = select_effects(trial_effects(frames))
+    pooled = pool_trials(effects, effects, rule)
+    early = early_shares(frames, WINDOWS, [1], 1, 200, 0.95)
+    small_study = small_study_table(effects, rule)
+    assert len(answerable(frames, early, WINDOWS, [1]))
+    assert len(leave_one_out_table(effects, rule)) == 0
+    assert len(agreement_statistics(compare_readings(frames["readings"]))) == 0
+    for figure in (
+        draw_forest(effects, pooled),
+        draw_funnel(effects, pooled, small_study),
+        draw_early_share(early),
+        draw_event_free(frames),
+        draw_evidence_map(frames, [0, 14, 28]),
+    ):
+        assert "<text" in svg(figure, tmp_path)
+    for table in (effects, pooled, early, small_study):
+        assert len(table.columns) > 8

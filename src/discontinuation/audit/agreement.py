@@ -26,6 +26,10 @@ FIELD_GROUPS = {
     "n_participants": "published effect",
 }
 CATEGORICAL = ("strategy", "withdrawal measured")
+COLUMNS = [
+    "reading_pair", "field_group", "fields", "compared", "agree", "worded_differently",
+    "proportion", "lower", "upper", "kappa", "added_by_second", "only_second", "not_readable",
+]  # fmt: skip
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -106,7 +110,7 @@ def agreement_statistics(compared: pd.DataFrame) -> pd.DataFrame:
     for pair, group in compared.groupby("reading_pair", sort=False):
         for name, fields in [("all", group), *group.groupby("field_group", sort=True)]:
             rows.append({"reading_pair": pair, "field_group": name, **_statistics(fields, name)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _statistics(fields: pd.DataFrame, name: str) -> dict[str, Any]:

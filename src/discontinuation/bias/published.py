@@ -27,6 +27,15 @@ from discontinuation.seeds import random_stream
 from discontinuation.tables.comparisons import STOPPED, join_results
 
 NAN = float("nan")
+COLUMNS = [
+    "study", "title", "cohort", "collection", "use", "drug", "drug_class", "design", "strategy",
+    "taper_days", "source", "early_week", "end_week", "time_points", "continued_early",
+    "stopped_early", "continued_end", "stopped_end", "gap_early", "gap_end", "share",
+    "share_lower", "share_upper", "hazard_ratio_assumed", "benchmark",
+    "expected_share_proportional_hazards", "expected_share_linear", "excess_share",
+    "excess_lower", "excess_upper", "interval_basis", "tier", "window_end_days", "window_rule",
+    "window_tag", "window_taper_known", "inside_window", "reading",
+]  # fmt: skip
 SAME_CURVE = ["study", "comparison", "cointervention", "outcome", "estimator"]
 
 
@@ -105,7 +114,7 @@ def early_shares(
                 rows.append(
                     {**_about(stopped), **numbers, **_window(stopped, windows, factors, numbers)}
                 )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _curve(arms: pd.DataFrame) -> Curve | None:

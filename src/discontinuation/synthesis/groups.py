@@ -64,7 +64,7 @@ def pool_trials(effects: pd.DataFrame, first: pd.DataFrame, rule: PoolingRule) -
         row for row in _pools(_check_set(first), SENSITIVITY_RULES[0]) if row["drug_class"] != ALL
     )
     rows += _labelled(check, "check", AS_FIRST_READ)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 MAIN = "corrected table"
@@ -243,6 +243,14 @@ NUMBERS = (
     "reversed_lower", "reversed_upper", "analysis_estimate", "se", "tau2", "tau2_lower",
     "tau2_upper", "i2", "i2_q", "q", "q_df", "q_p",
 )  # fmt: skip
+
+
+COLUMNS = [
+    "role", "set", "contrast", "outcome_group", "measure", "allocation", "drug_class",
+    "subgroup_by", "subgroup", "trials", "people", "events_a", "n_a", "events_b", "n_b",
+    "trials_abrupt", "trials_taper", "trials_unspecified", "rule", "studies", *NUMBERS,
+    "subgroup_q", "subgroup_df", "subgroup_p", "note",
+]  # fmt: skip
 
 
 def _numbers(result: PooledEffect, scale: str) -> dict[str, float]:

@@ -15,6 +15,13 @@ from discontinuation.synthesis.small_study import egger, leave_one_out, trim_and
 
 # Fewer trials cannot show a small-study effect (Sterne et al. 2011, doi:10.1136/bmj.d4002).
 FEWEST = 10
+POOL = ["contrast", "outcome_group", "measure", "allocation", "drug_class", "trials"]
+RESULT = ["estimate", "lower", "upper"]
+SMALL_STUDY_COLUMNS = [
+    *POOL, "egger_t", "egger_df", "egger_p", "trials_filled", "side_filled",
+    *(f"filled_{name}" for name in RESULT), "note",
+]  # fmt: skip
+LEAVE_ONE_OUT_COLUMNS = [*POOL, "left_out", *RESULT, "tau2", "shift"]
 
 
 def small_study_table(effects: pd.DataFrame, rule: PoolingRule) -> pd.DataFrame:
@@ -42,7 +49,7 @@ def small_study_table(effects: pd.DataFrame, rule: PoolingRule) -> pd.DataFrame:
             rows.append({**row, **_tests(group, rule), "note": ""})
         except (ValueError, ArithmeticError) as refusal:
             rows.append({**row, "note": f"not tested: {refusal}"})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=SMALL_STUDY_COLUMNS)
 
 
 def _tests(group: pd.DataFrame, rule: PoolingRule) -> dict[str, Any]:
