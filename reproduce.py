@@ -11,11 +11,12 @@ requirements.lock and is made anew when that file, pyproject.toml, the Python
 version or the folder's place changes.
 """
 
+from __future__ import print_function
+
 import sys
 
-if (
-    not (3, 11) <= sys.version_info[:2] <= (3, 13)
-):  # runs under any Python, so no newer syntax above
+# Any Python must be able to read this file as far as its refusal, so nothing newer stands in it.
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
     sys.exit(
         "discontinuation needs Python 3.11, 3.12 or 3.13; this is Python {}.{}.".format(
             *sys.version_info[:2]
@@ -25,6 +26,7 @@ if (
 import hashlib
 import os
 import subprocess
+import sysconfig
 import venv
 from pathlib import Path
 
@@ -61,12 +63,25 @@ def prepare():
         )
     pip = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     steps = [
-        [*pip, "--require-hashes", "--requirement", "requirements.lock"],
-        [*pip, "--no-deps", "--no-build-isolation", "--editable", "."],
+        pip + ["--require-hashes", "--requirement", "requirements.lock"],
+        pip + ["--no-deps", "--no-build-isolation", "--editable", "."],
     ]
     if any(run(*step) != 0 for step in steps):
         sys.exit("The packages of requirements.lock could not be installed; see above.")
+    point_to_sources()
     STAMP.write_text(wanted, encoding="ascii")
+
+
+def point_to_sources():
+    """Let the environment find the package by a path relative to itself.
+
+    pip writes an absolute one, and Python cannot even start where the locale cannot spell a
+    letter of it.
+    """
+    base = {"base": str(ENVIRONMENT), "platbase": str(ENVIRONMENT)}
+    packages = Path(sysconfig.get_path("purelib", "venv", base))
+    relative = os.path.relpath(str(ROOT / "src"), str(packages))
+    (packages / "discontinuation.pth").write_text(relative + "\n", encoding="ascii")
 
 
 def fingerprint():
@@ -74,31 +89,31 @@ def fingerprint():
     digest = hashlib.sha256()
     for part in (sys.version, os.path.realpath(sys.executable), str(ROOT)):
         digest.update(part.encode("utf-8", "surrogateescape"))
-    for name in ("requirements.lock", "pyproject.toml"):
+    for name in ("requirements.lock", "pyproject.toml", "reproduce.py"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 
 
 def run(*arguments):
     """Run the environment's Python in the project's folder."""
-    return subprocess.call([str(PYTHON), *arguments], cwd=str(ROOT), env=variables())
+    return subprocess.call([str(PYTHON)] + list(arguments), cwd=str(ROOT), env=variables())
 
 
 def variables():
     """Give the environment's Python what it needs, whatever the shell says.
 
-    UTF-8 mode makes results independent of the locale. The package is found
-    through PYTHONPATH because an editable install is not, in a folder whose name
-    the locale cannot spell. Without cached bytecode every import is three times slower.
+    UTF-8 mode makes results independent of the locale; other Python settings of the shell
+    belong to other projects. Without cached bytecode every import is three times slower.
     """
-    dropped = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS"}
-    kept = {key: value for key, value in os.environ.items() if key not in dropped}
-    return {
-        **kept,
-        "PYTHONUTF8": "1",
-        "PYTHONNOUSERSITE": "1",
-        "PYTHONPATH": str(ROOT / "src"),
+    dropped = {
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "PYTHONWARNINGS",
     }
+    kept = {key: value for key, value in os.environ.items() if key not in dropped}
+    return dict(kept, PYTHONUTF8="1", PYTHONNOUSERSITE="1")
 
 
 if __name__ == "__main__":

@@ -107,5 +107,5 @@ def run_review(folder: Path, options: Sequence[str]) -> int:
         )
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
     command += ["--directory", str(folder), "--configfile", str(folder / CONFIG)]
-    environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT.parent)}
+    environment = {**os.environ, "PYTHONUTF8": "1"}
     return subprocess.call([*command, *options], env=environment)

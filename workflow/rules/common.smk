@@ -4,6 +4,8 @@ Everything that can be refused is refused here, before any job runs: a job that 
 has already removed its earlier outputs.
 """
 
+import shlex
+import sys
 from pathlib import Path
 
 import yaml
@@ -15,6 +17,11 @@ from discontinuation.ingest.evidence import collection_files, find_collections
 from discontinuation.ingest.reference import check_reference
 from discontinuation.problems import InvalidInput
 from discontinuation.tables.schema import read_schema
+
+# Snakemake starts scripts through this path without quoting it, and the project's folder may
+# have a space in its name.
+if Path(sys.executable).exists():
+    sys.executable = shlex.quote(sys.executable)
 
 PROJECT = Path(workflow.basedir)
 SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.yaml"
