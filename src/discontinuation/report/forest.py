@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from discontinuation.report.drawing import new_figure, ratio_ticks, say_nothing_to_draw
+from discontinuation.report.headline import headline_pools, headline_trials
 from discontinuation.report.palette import FAINT, INK, STRATEGY_COLOURS, STRATEGY_NAMES, class_name
 
 ROW_INCHES = 0.235
@@ -43,8 +44,8 @@ def draw_forest(effects: pd.DataFrame, pooled: pd.DataFrame) -> Figure:
         Trials by class of drug, their pooled risk ratio with its interval (diamond) and the
         prediction interval for a new trial (thin bar).
     """
-    trials = _trials(effects)
-    pools = _pools(pooled)
+    trials = headline_trials(effects).sort_values(["drug_class", "estimate"], kind="stable")
+    pools = headline_pools(pooled)
     if trials.empty:
         return say_nothing_to_draw(
             "No randomised trial has a risk ratio of relapse with an interval."
@@ -64,29 +65,6 @@ def draw_forest(effects: pd.DataFrame, pooled: pd.DataFrame) -> Figure:
     _draw_headings(names, values)
     _draw_legend(figure)
     return figure
-
-
-def _trials(effects: pd.DataFrame) -> pd.DataFrame:
-    chosen = effects.loc[
-        (effects["contrast"] == "stop vs continue")
-        & (effects["outcome_group"] == "relapse")
-        & (effects["measure"] == "risk_ratio")
-        & (effects["randomised"] == "yes")
-        & effects["pooled"].isin(["everywhere", "overall"])
-    ]
-    return chosen.sort_values(["drug_class", "estimate"], kind="stable")
-
-
-def _pools(pooled: pd.DataFrame) -> pd.DataFrame:
-    chosen = pooled.loc[
-        (pooled["role"] == "main")
-        & (pooled["contrast"] == "stop vs continue")
-        & (pooled["outcome_group"] == "relapse")
-        & (pooled["measure"] == "risk_ratio")
-        & (pooled["allocation"] == "randomised")
-        & (pooled["subgroup_by"] == "none")
-    ]
-    return chosen.set_index("drug_class")
 
 
 def _rows(trials: pd.DataFrame, pools: pd.DataFrame) -> list[Row]:

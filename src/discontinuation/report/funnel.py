@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from discontinuation.report.drawing import new_figure, ratio_ticks, say_nothing_to_draw
+from discontinuation.report.headline import headline_pools, headline_trials
 from discontinuation.report.palette import CLASS_COLOURS, CLASS_MARKS, FAINT, INK, class_name
 
 # Regions of two-sided P around no effect (Peters et al. 2008, doi:10.1016/j.jclinepi.2007.11.010).
@@ -30,13 +31,7 @@ def draw_funnel(effects: pd.DataFrame, pooled: pd.DataFrame, small_study: pd.Dat
     effects, pooled, small_study
         Tables of results/evidence.
     """
-    trials = effects.loc[
-        (effects["contrast"] == "stop vs continue")
-        & (effects["outcome_group"] == "relapse")
-        & (effects["measure"] == "risk_ratio")
-        & (effects["randomised"] == "yes")
-        & effects["pooled"].isin(["everywhere", "overall"])
-    ]
+    trials = headline_trials(effects)
     if len(trials) < 3:
         return say_nothing_to_draw("Fewer than three randomised trials: no funnel plot.")
     figure = new_figure(6.6, 4.6)
@@ -79,27 +74,13 @@ def _draw_contours(axes: Axes, deepest: float, trials: pd.DataFrame) -> None:
 
 
 def _draw_centre(axes: Axes, pooled: pd.DataFrame, deepest: float) -> None:
-    row = pooled.loc[
-        (pooled["role"] == "main")
-        & (pooled["contrast"] == "stop vs continue")
-        & (pooled["outcome_group"] == "relapse")
-        & (pooled["measure"] == "risk_ratio")
-        & (pooled["allocation"] == "randomised")
-        & (pooled["drug_class"] == "all")
-        & (pooled["subgroup_by"] == "none")
-    ].iloc[0]
+    row = headline_pools(pooled).loc[["all"]].iloc[0]
     axes.axvline(row["estimate"], color=INK, linestyle=(0, (4, 2)), linewidth=1.2, label="pooled")
     axes.text(row["estimate"], 0.02 * deepest, f" {row['estimate']:.2f}", fontsize=8, va="top")
 
 
 def _test(small_study: pd.DataFrame) -> str:
-    row = small_study.loc[
-        (small_study["contrast"] == "stop vs continue")
-        & (small_study["outcome_group"] == "relapse")
-        & (small_study["measure"] == "risk_ratio")
-        & (small_study["allocation"] == "randomised")
-        & (small_study["drug_class"] == "all")
-    ].iloc[0]
+    row = headline_pools(small_study).loc[["all"]].iloc[0]
     if row["note"]:
         return f"Egger's test: {row['note']}"
     return (
