@@ -41,6 +41,7 @@ def pack_crate(
     target: Path,
     project: Path,
     run_folder: Path,
+    inputs: Sequence[Path],
     results: Sequence[Path],
     run: Mapping[str, Any],
     title: str,
@@ -55,6 +56,9 @@ def pack_crate(
         Folder that holds the workflow.
     run_folder
         Folder in which the workflow ran.
+    inputs
+        Files it read; those outside the project, a review's workbook for instance, are packed
+        under `evidence/`.
     results
         Files it made.
     run
@@ -63,6 +67,9 @@ def pack_crate(
         Name of the run.
     """
     files = {path.relative_to(project).as_posix(): path for path in _carried(project)}
+    for path in inputs:
+        if not path.resolve().is_relative_to(project.resolve()):
+            files[f"evidence/{path.resolve().parent.name}/{path.name}"] = path
     made = {path.relative_to(run_folder).as_posix(): path for path in sorted(results)}
     metadata = describe_crate(files, made, run, title)
     with zipfile.ZipFile(target, "w") as archive:
@@ -103,7 +110,7 @@ def describe_crate(
         "programmingLanguage": {"@id": "#snakemake"},
         "version": run["code"]["version"],
     }
-    inputs = [name for name in files if name.startswith(("config/", "data/"))]
+    inputs = [name for name in files if name.startswith(("config/", "data/", "evidence/"))]
     return {
         "@context": [
             "https://w3id.org/ro/crate/1.1/context",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compare import assert_as_escalc, exactly, reference
+from compare import assert_as_escalc, assert_as_metafor, effects_of, exactly, reference
 from discontinuation.synthesis import (
     Effect,
     combine_arms_counts,
@@ -74,6 +74,13 @@ def test_antler_to_the_digits_that_r_gives() -> None:
     assert set(got) == set(rows.index)
     for name, value in got.items():
         assert abs(value - rows.loc[name, "value"]) <= rows.loc[name, "tolerance"]
+
+
+def test_bcg_to_the_digits_that_r_gives() -> None:
+    got = {}
+    for short, values in zip(("yi", "vi"), effects_of("dat.bcg"), strict=True):
+        got |= {f"RR {short} {i}": value for i, value in enumerate(values, 1)}
+    assert_as_metafor("effects", "dat.bcg", got)
 
 
 def test_closed_forms_of_the_2_by_2_table() -> None:

@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from discontinuation.synthesis import (
-    egger,
-    influence,
-    leave_one_out,
-    odds_ratio,
-    pool,
-    risk_ratio,
-    trim_and_fill,
-)
-
-REFERENCE = Path(__file__).parents[1] / "reference"
-BCG = Path(__file__).parents[2].parent / "shared/data/reference-survival/dat_bcg.csv"
-COUNTS = ["events_a", "n_a", "events_b", "n_b"]
-
-Columns = tuple[np.ndarray, np.ndarray]
+from compare import Columns, assert_as_metafor, datasets, effects_of
+from discontinuation.synthesis import egger, influence, leave_one_out, pool, trim_and_fill
 
 
 def small_study(y: np.ndarray, v: np.ndarray) -> Iterator[tuple[str, float]]:
@@ -60,50 +45,17 @@ def leave_out(y: np.ndarray, v: np.ndarray) -> Iterator[tuple[str, float]]:
             yield f"influence {name} {i}", value
 
 
-def assert_all_match(dataset: str, got: dict[str, float]) -> None:
-    table = pd.read_csv(REFERENCE / "pooling.csv")
-    these = r"^(?:Egger|trim and fill|leave-one-out|influence)"  # the rest: test_pooling.py
-    rows = table[(table["dataset"] == dataset) & table["quantity"].str.contains(these)]
-    missing = set(rows["quantity"]) - set(got)
-    assert not missing
-    computed = rows["quantity"].map(got)
-    off = ~((computed - rows["value"]).abs() <= rows["tolerance"])
-    assert not off.any(), rows[off].assign(computed=computed)
-
-
-def made_up_effects() -> dict[int, Columns]:
-    effects = {}
-    for meta, here in pd.read_csv(REFERENCE / "made_up_trials.csv").groupby("meta"):
-        effect = odds_ratio(*(here[c].to_numpy(float) for c in COUNTS))
-        known = np.isfinite(effect.estimate)
-        effects[meta] = (effect.estimate[known], effect.variance[known])
-    return effects
-
-
-MADE_UP = made_up_effects()
-
-
-@pytest.mark.parametrize("meta", MADE_UP)
-def test_made_up_trials_as_by_metafor(meta: int) -> None:
-    y, v = MADE_UP[meta]
+@pytest.mark.parametrize("dataset", datasets("small study"))
+def test_as_by_metafor(dataset: str) -> None:
+    y, v = effects_of(dataset)
     got = dict(small_study(y, v)) if len(y) >= 10 else {}
-    if meta in (1, 4):
-        got |= leave_out(y, v)
-    assert_all_match(f"made_up {meta}", got)
-
-
-@pytest.mark.skipif(
-    not BCG.exists(),
-    reason="dat_bcg.csv (exported from metafor) does not lie beside the repository",
-)
-def test_bcg_as_by_metafor() -> None:
-    bcg = pd.read_csv(BCG)
-    effect = risk_ratio(bcg.tpos, bcg.tpos + bcg.tneg, bcg.cpos, bcg.cpos + bcg.cneg)
-    y, v = effect.estimate, effect.variance
-    got = dict(small_study(y, v)) | dict(leave_out(y, v))
+    got |= leave_out(y, v)
     got |= {name.replace("any", "default"): got[name] for name in got if " any " in name}
-    assert_all_match("dat.bcg", got)
-    test = egger(y, v)
+    assert_as_metafor("small study", dataset, got)
+
+
+def test_egger_of_bcg() -> None:
+    test = egger(*effects_of("dat.bcg"))
     assert (test.t, test.p) == pytest.approx((-1.401282002, 0.1887069951), rel=1e-9)
     assert (test.df, test.k) == (11, 13)
 
@@ -152,7 +104,7 @@ def test_a_symmetric_funnel_is_not_filled() -> None:
 
 
 def test_filled_trials_mirror_the_extreme_ones() -> None:
-    y, v = MADE_UP[1]
+    y, v = effects_of("made_up 1")
     for side in ("left", "right"):
         result = trim_and_fill(y, v, "DL", side)
         other = trim_and_fill(-y, v, "DL", "right" if side == "left" else "left")

@@ -38,6 +38,7 @@ rule pack_crate:
         "../../environment.yml"
     params:
         title=lookup(dpath="title", within=config),
+        inputs=EVIDENCE_FILES,
         project=str(PROJECT),
         code=code("crate"),
     script:

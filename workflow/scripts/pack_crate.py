@@ -13,6 +13,7 @@ pack_crate(
     target=Path(snakemake.output.crate),
     project=Path(snakemake.params.project),
     run_folder=Path(),
+    inputs=[Path(path) for path in snakemake.params.inputs],
     results=[Path(path) for path in made if path.startswith("results/")],
     run=json.loads(Path(snakemake.input.run).read_text(encoding="utf-8")),
     title=snakemake.params.title,

@@ -1,7 +1,8 @@
 """What do all trials say together?
 
 `counts`, `means`, `published` and `survival` turn what is known of two arms into an `effect` with
-its variance, `pooling` pools effects across trials, `small_study` asks whether small trials or
+its variance. `pooling` pools effects across trials and `stratified` whole tables, `heterogeneity`
+asks how much the trials differ and `regression` why, `small_study` asks whether small trials or
 single trials carry the result.
 """
 
@@ -17,6 +18,7 @@ from discontinuation.synthesis.counts import (
     split_shared_arm,
 )
 from discontinuation.synthesis.effect import Effect, Risk
+from discontinuation.synthesis.heterogeneity import generalised_q, reml_score
 from discontinuation.synthesis.means import (
     combine_arms_means,
     mean_difference,
@@ -25,17 +27,7 @@ from discontinuation.synthesis.means import (
     sd_from_se,
     standardised_mean_difference,
 )
-from discontinuation.synthesis.pooling import (
-    MetaRegression,
-    PooledEffect,
-    StratifiedEffect,
-    generalised_q,
-    mantel_haenszel,
-    meta_regression,
-    peto,
-    pool,
-    reml_score,
-)
+from discontinuation.synthesis.pooling import PooledEffect, pool
 from discontinuation.synthesis.published import (
     hazard_ratio_from_logrank,
     log_hazard_ratio_from_interval,
@@ -44,6 +36,7 @@ from discontinuation.synthesis.published import (
     se_from_interval,
     se_from_p,
 )
+from discontinuation.synthesis.regression import MetaRegression, meta_regression
 from discontinuation.synthesis.small_study import (
     Egger,
     Influence,
@@ -53,6 +46,7 @@ from discontinuation.synthesis.small_study import (
     leave_one_out,
     trim_and_fill,
 )
+from discontinuation.synthesis.stratified import StratifiedEffect, mantel_haenszel, peto
 from discontinuation.synthesis.survival import (
     difference_of_risks_from_variances,
     ratio_of_odds_from_variances,

@@ -10,13 +10,10 @@ import numpy.typing as npt
 from scipy import stats
 
 from discontinuation.synthesis.effect import FloatArray, bad_choice, refuse
-from discontinuation.synthesis.pooling import (
-    Method,
-    PooledEffect,
-    as_trials,
-    meta_regression,
-    pool,
-)
+from discontinuation.synthesis.heterogeneity import Method
+from discontinuation.synthesis.pooling import PooledEffect, pool
+from discontinuation.synthesis.regression import meta_regression
+from discontinuation.synthesis.trials import as_trials
 
 Side = Literal["left", "right"]
 
