@@ -44,7 +44,7 @@ def describe_run(
         "code": describe_code(project),
         "config": dict(config),
         "seed": config["seed"],
-        "inputs": {_relative(path, project): sha256(path) for path in sorted(set(inputs))},
+        "inputs": hash_inputs(inputs, project),
         "seconds_per_rule": wall_seconds(benchmarks),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
@@ -76,6 +76,11 @@ def _commit(project: Path) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def hash_inputs(inputs: Iterable[Path], project: Path) -> dict[str, str]:
+    """Digest the files that a run read, by their paths in the project."""
+    return {_relative(path, project): sha256(path) for path in sorted(set(inputs))}
 
 
 def sha256(path: Path) -> str:

@@ -175,7 +175,7 @@ def _figures(question: str, drug_class: str, figures: pd.DataFrame) -> str:
     if drug_class != ALL:
         chosen = chosen.loc[chosen["drug_class"] == drug_class]
     verdicts = zip(chosen["publication"], chosen["identifier"], chosen[helps], strict=True)
-    return "; ".join(
+    return " | ".join(
         f"{publication} ({identifier}){'' if verdict == 'yes' else ', to be verified'}"
         for publication, identifier, verdict in verdicts
     )

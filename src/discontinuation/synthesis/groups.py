@@ -219,6 +219,7 @@ def _pool_row(group: pd.DataFrame, rule: PoolingRule) -> dict[str, Any]:
         "n_b": _total(group, "n_b"),
         "trials_abrupt": int((group["strategy"] == "abrupt").sum()),
         "trials_taper": int((group["strategy"] == "taper").sum()),
+        "trials_several": int((group["strategy"] == "any").sum()),
         "trials_unspecified": int((group["strategy"] == "unspecified").sum()),
         "rule": str(rule),
         "studies": "; ".join(group["study"]),
@@ -248,8 +249,8 @@ NUMBERS = (
 COLUMNS = [
     "role", "set", "contrast", "outcome_group", "measure", "allocation", "drug_class",
     "subgroup_by", "subgroup", "trials", "people", "events_a", "n_a", "events_b", "n_b",
-    "trials_abrupt", "trials_taper", "trials_unspecified", "rule", "studies", *NUMBERS,
-    "subgroup_q", "subgroup_df", "subgroup_p", "note",
+    "trials_abrupt", "trials_taper", "trials_several", "trials_unspecified", "rule", "studies",
+    *NUMBERS, "subgroup_q", "subgroup_df", "subgroup_p", "note",
 ]  # fmt: skip
 
 

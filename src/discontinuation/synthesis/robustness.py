@@ -86,13 +86,10 @@ def leave_one_out_table(effects: pd.DataFrame, rule: PoolingRule) -> pd.DataFram
     DataFrame
         One row per pool of three trials or more and trial left out.
     """
-    return pd.DataFrame(
-        [
-            row
-            for about, group in pools_of_class(effects)
-            for row in _without_each(about, group, rule)
-        ]
-    )
+    rows = [
+        row for about, group in pools_of_class(effects) for row in _without_each(about, group, rule)
+    ]
+    return pd.DataFrame(rows, columns=LEAVE_ONE_OUT_COLUMNS)
 
 
 def _without_each(

@@ -1,0 +1,53 @@
+"""Everything a reader needs, in one file that works without a network.
+
+Inputs: results/evidence and results/figures. Output: results/report/report.html.
+"""
+
+REPORTED = [
+    "trial_effects",
+    "pooled",
+    "small_study_effects",
+    "leave_one_out",
+    "early_share",
+    "answerable",
+    "extraction_agreement",
+    "extraction_agreement_statistics",
+    "counts",
+    "same_trial_twice",
+]
+DRAWN = ["forest", "early_share", "evidence_map", "event_free", "funnel"]
+
+
+rule write_report:
+    input:
+        results=collect("results/evidence/{name}.parquet", name=REPORTED),
+        tables=rules.gather_evidence.output.current,
+        svg=collect("results/figures/{name}.svg", name=DRAWN),
+        png=collect("results/figures/{name}.png", name=DRAWN),
+    output:
+        html=report(
+            update("results/report/report.html"),
+            caption="../report/report.rst",
+            category="Report",
+            labels={"page": "The report"},
+        ),
+    log:
+        "logs/write_report.log",
+    benchmark:
+        "results/provenance/benchmarks/write_report.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        config=config,
+        inputs=EVIDENCE_FILES + [WINDOWS],
+        project=str(PROJECT),
+        code=code(
+            "report.document",
+            "provenance",
+            "report/templates/document.html",
+            "report/templates/parts.html",
+            "report/templates/document.css",
+            "report/templates/document.js",
+        ),
+    script:
+        "../scripts/write_report.py"
