@@ -217,6 +217,7 @@ def test_published_hazard_ratio_is_turned_round_with_its_interval(tmp_path):
     rows["effects"] = [hazard_ratio(lower=0.25, upper=1.0)]
     row = one(effects(tmp_path, rows), measure="hazard_ratio")
     assert (row["estimate"], row["lower"], row["upper"]) == pytest.approx((2, 1, 4))
+    assert row["se"] == pytest.approx(math.log(4) / (2 * 1.959964), rel=1e-6)
     assert row["taper_days"] == 0
     assert row["computed_from"] == "effects table"
 

@@ -1,4 +1,4 @@
-"""Shared by all rule files: the checked configuration, the checked evidence, and helpers.
+"""The checked configuration, the checked evidence, and helpers of all other files.
 
 Everything that can be refused is refused here, before any job runs: a job that starts
 has already removed its earlier outputs.
@@ -57,3 +57,8 @@ def both(stem):
     return [
         update(f"results/evidence/{stem}.{ending}") for ending in ("csv", "parquet")
     ]
+
+
+def drawn(stem):
+    """Name a figure's two files; kept like a table's."""
+    return [update(f"results/figures/{stem}.{ending}") for ending in ("svg", "png")]

@@ -4,11 +4,6 @@ Inputs: results/evidence. Outputs: results/figures.
 """
 
 
-def drawn(stem):
-    """Name a figure's two files. `update` keeps the earlier ones when a job fails."""
-    return [update(f"results/figures/{stem}.{ending}") for ending in ("svg", "png")]
-
-
 rule draw_forest:
     input:
         effects="results/evidence/trial_effects.parquet",

@@ -84,8 +84,8 @@ def trial_effects(
         (row["study"], row["contrast"], row["measure"]) for row in rows if math.isfinite(row["se"])
     }
     rows += [
-        {**row, **_natural(effect, confidence)}
-        for row, effect in reported_effects(frames, STUDY_COLUMNS, computed)
+        {**row, **_natural(effect, confidence), **limits}
+        for row, effect, limits in reported_effects(frames, STUDY_COLUMNS, computed)
     ]
     table = pd.DataFrame(
         rows, columns=[name for name in COLUMNS if name not in ("taper_band", "tier")]

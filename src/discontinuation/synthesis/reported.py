@@ -31,7 +31,7 @@ def reported_effects(
     frames: dict[str, pd.DataFrame],
     study_columns: Sequence[str],
     computed: set[tuple[str, str, str]],
-) -> Iterator[tuple[dict[str, Any], Effect]]:
+) -> Iterator[tuple[dict[str, Any], Effect, dict[str, float]]]:
     """Take over ratios that a trial or cohort published.
 
     Parameters
@@ -50,6 +50,8 @@ def reported_effects(
         What the effect is about, without its numbers.
     effect : Effect
         On the log scale, the group that stopped, or stopped faster, first.
+    limits : dict
+        `lower` and `upper` as printed, in that direction; empty where none were printed.
     """
     effects = frames["effects"]
     of_a_trial = effects["kind"].isin(["trial", "cohort"]) & effects["contrast"].isin(DIRECTIONS)
@@ -89,7 +91,16 @@ def reported_effects(
                 "note": row["note"],
             },
             effect,
+            _printed_limits(row, sign),
         )
+
+
+def _printed_limits(row: pd.Series, sign: int) -> dict[str, float]:
+    """Keep the printed interval, which rounding makes differ a little from a recomputed one."""
+    if row["measure"] == LOGRANK or pd.isna(row["lower"]) or pd.isna(row["upper"]):
+        return {}
+    lower, upper = sorted((float(row["lower"]) ** sign, float(row["upper"]) ** sign))
+    return {"lower": lower, "upper": upper}
 
 
 def _published(row: pd.Series) -> Effect:
