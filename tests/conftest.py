@@ -22,11 +22,11 @@ def run_snakemake(*options, directory, check=True):
     """Run the workflow with everything it makes in another directory."""
     directory.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
-    command += ["--directory", directory, "--cores", "2"]
+    command += ["--directory", directory, "--cores", "2", *options]
     if "--configfile" not in options:
         command += ["--configfile", ROOT / "config" / "config.yaml"]
     done = subprocess.run(
-        [*map(str, command), *map(str, options)],
+        list(map(str, command)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -104,6 +104,55 @@ def test_figure_of_the_readme_is_from_the_run(finished):
     assert "docs/early_share.svg" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_what_cannot_be_answered_follows_from_the_tables(finished):
+    """Count again, the slow way, the cohorts with relapse in both arms inside the window."""
+    tables = finished / "results" / "evidence" / "tables"
+    results, arms, studies = (
+        pd.read_parquet(tables / f"{name}.parquet") for name in ("results", "arms", "studies")
+    )
+    windows = pd.read_csv(ROOT / "data" / "reference" / "withdrawal_windows.csv")
+    inside = set()
+    for study in studies.itertuples():
+        mine = results[(results["study"] == study.study) & (results["outcome_type"] == "relapse")]
+        mine = mine[mine["estimator"].isin(["crude", "kaplan_meier"])].merge(
+            arms, on=["study", "arm"]
+        )
+        for stop in mine[mine["strategy"].isin(["abrupt", "taper", "unspecified"])].itertuples():
+            days = [
+                row.acute_end_days
+                for row in windows[windows["drug_class"] == study.drug_class].itertuples()
+                if (row.formulation == "depot") == (stop.formulation == "depot")
+                and (not isinstance(row.match, str)
+                     or any(name in study.drug for name in row.match.split("|")))
+            ]  # fmt: skip
+            taper = 0 if pd.isna(stop.taper_days) else stop.taper_days
+            continued = mine[(mine["strategy"] == "maintain") & (mine["week"] == stop.week)]
+            if len(continued) and days and stop.week * 7 <= taper + max(days):
+                inside.add((study.drug_class, study.cohort or study.study))
+    answers = pd.read_csv(finished / "results" / "evidence" / "answerable.csv")
+    early = answers[(answers["question_id"] == "early_point") & (answers["window_factor"] == 1)]
+    counted = early.set_index("drug_class")["answering"]
+    assert counted["all"] == len(inside)
+    for drug_class in set(early["drug_class"]) - {"all"}:
+        assert counted[drug_class] == sum(name == drug_class for name, _ in inside)
+    assert counted["antidepressant"] == 0
+    pace = answers[(answers["question_id"] == "pace") & (answers["drug_class"] == "all")]
+    assert pace["answering"].tolist() == [0]
+
+
+def test_notebooks_run(finished):
+    run_snakemake("notebooks", directory=finished)
+    page = (finished / "results/notebooks/published_evidence.html").read_text(encoding="utf-8")
+    assert "How much worse after stopping" in page
+    assert "Traceback" not in page
+    assert '<script src="http' not in page
+
+
+def test_snakemakes_own_report_is_made(finished, tmp_path):
+    run_snakemake("--report", tmp_path / "report.html", directory=finished)
+    assert (tmp_path / "report.html").stat().st_size > 100_000
+
+
 def test_counts_of_rows_are_reported(finished):
     counts = pd.read_csv(finished / "results" / "evidence" / "counts.csv").set_index("table")
     assert counts.loc["results", ["first_read", "added"]].tolist() == [163, 39]

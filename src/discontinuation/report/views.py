@@ -154,6 +154,7 @@ def pooled_columns(*, sensitivity: bool = False) -> list[Column]:
         limits(("prediction_lower", "prediction_upper"), "New trial", _of_row,
                meaning="Prediction interval, from three trials on."),
         number("i2", "I²", already_percent),
+        limits(("i2_lower", "i2_upper"), "I² interval", lambda _: already_percent),
         number("tau2", "τ²", decimal),
         limits(("tau2_lower", "tau2_upper"), "τ² interval", lambda _: decimal),
         _how_stopped(),

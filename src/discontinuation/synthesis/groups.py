@@ -242,7 +242,7 @@ def _pool_row(group: pd.DataFrame, rule: PoolingRule) -> dict[str, Any]:
 NUMBERS = (
     "estimate", "lower", "upper", "prediction_lower", "prediction_upper", "reversed_estimate",
     "reversed_lower", "reversed_upper", "analysis_estimate", "se", "tau2", "tau2_lower",
-    "tau2_upper", "i2", "i2_q", "q", "q_df", "q_p",
+    "tau2_upper", "i2", "i2_lower", "i2_upper", "i2_q", "q", "q_df", "q_p",
 )  # fmt: skip
 
 
@@ -268,7 +268,7 @@ def _numbers(result: PooledEffect, scale: str) -> dict[str, float]:
         "reversed_upper": -result.lower,
     }
     natural = {k: math.exp(v) if scale == "log" else v for k, v in (limits | turned).items()}
-    names = ("se", "tau2", "tau2_lower", "tau2_upper", "i2", "i2_q", "q", "q_df", "q_p")
+    names = NUMBERS[NUMBERS.index("se") :]
     as_is = {name: getattr(result, name) for name in names}
     return {**natural, "analysis_estimate": result.estimate, **as_is}
 
