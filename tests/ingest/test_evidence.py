@@ -57,6 +57,7 @@ def test_missing_column_is_named(folder):
         ("arms", "maintain,,", "maintain,7,", ["row 2, column taper_days", "has no taper"]),
         ("studies", ",2020,", ",20.5,", ["column year", "a whole number"]),
         ("sources", "primary", "primary ", ["column kind", "space"]),
+        ("sources", "Alpha 2020", "=HYPERLINK(1)", ["column citation", "a spreadsheet would run"]),
     ],
 )  # fmt: skip
 def test_each_problem_names_row_column_value_and_rule(folder, table, old, new, said):

@@ -224,14 +224,14 @@ def test_published_hazard_ratio_is_turned_round_with_its_interval(tmp_path):
 
 def test_hazard_ratio_with_an_exact_p_gets_its_interval_from_it(tmp_path):
     rows = made_up.tables()
-    rows["effects"] = [hazard_ratio(p_value=0.05, p_relation="=")]
+    rows["effects"] = [hazard_ratio(p_value=0.05, p_relation="exact")]
     row = one(effects(tmp_path, rows), measure="hazard_ratio")
     assert row["lower"] == pytest.approx(1, abs=1e-9)
 
 
 def test_hazard_ratio_with_a_bound_on_p_has_no_interval(tmp_path):
     rows = made_up.tables()
-    rows["effects"] = [hazard_ratio(p_value=0.001, p_relation="<")]
+    rows["effects"] = [hazard_ratio(p_value=0.001, p_relation="below")]
     assert math.isnan(one(effects(tmp_path, rows), measure="hazard_ratio")["lower"])
 
 

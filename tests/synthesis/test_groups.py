@@ -54,6 +54,19 @@ def test_earlier_time_is_not_pooled_and_says_why(tmp_path):
     assert chosen.loc[chosen["pooled"] != "no", "why_not"].isna().all()
 
 
+def test_outcome_listed_first_is_pooled_even_if_another_has_a_later_time(tmp_path):
+    rows = made_up.tables()
+    later = {"outcome": "relapse or rescue", "outcome_type": "relapse"}
+    rows["results"] += [
+        made_up.result("Beta", "drug", 52, 80, 20, **later),
+        made_up.result("Beta", "placebo", 52, 90, 45, **later),
+    ]
+    chosen = select_effects(effects(tmp_path, rows))
+    beta = chosen.loc[(chosen["study"] == "Beta") & (chosen["measure"] == "risk_ratio")]
+    assert beta.set_index("week")["pooled"].to_dict() == {26: "everywhere", 52: "no"}
+    assert "the outcome listed first is in the pool (relapse)" in set(beta["why_not"])
+
+
 def test_people_reported_twice_are_pooled_once(tmp_path):
     rows = made_up.tables()
     rows["studies"][2]["cohort"] = "Beta"

@@ -73,13 +73,18 @@ def _scope(table: pd.DataFrame) -> pd.Series:
 
 
 def _keep_one_per_cohort(table: pd.DataFrame, scope: str) -> None:
-    """Keep, of one cohort's candidates, the main outcome, the largest record, the latest time."""
+    """Keep, of one cohort's candidates, the main outcome, the largest record, the latest time.
+
+    A study lists its main outcome first.
+    """
     candidates = table.loc[table["pooled"].isin(["everywhere", scope])]
+    listed = table.groupby("study", sort=False)["outcome"].transform(lambda o: pd.factorize(o)[0])
     order = candidates.assign(
         outcome_rank=candidates["outcome_type"].map(OUTCOME_ORDER.index),
         people=-(candidates["n_a"].astype(float) + candidates["n_b"].astype(float)).fillna(0),
+        listed=listed.loc[candidates.index],
         time=-candidates["week"].fillna(np.inf),
-    ).sort_values(["outcome_rank", "people", "time"], kind="stable")
+    ).sort_values(["outcome_rank", "people", "listed", "time"], kind="stable")
     key = [*ONE_POOL, "cohort"] + (["strategy"] if scope == "by strategy" else [])
     for _, rows in order.groupby(key, dropna=False):
         kept, others = rows.index[0], rows.index[1:]
@@ -92,6 +97,8 @@ def _repeat(row: pd.Series, kept: pd.Series) -> str:
         return f"the same people are in the pool through {kept['study']}"
     if row["outcome_type"] != kept["outcome_type"]:
         return f"the trial is in the pool with {kept['outcome_type']}"
+    if row["outcome"] != kept["outcome"] and row["computed_from"] == kept["computed_from"]:
+        return f"the outcome listed first is in the pool ({kept['outcome']})"
     if pd.notna(kept["week"]) and row["week"] != kept["week"]:
         return f"a later time is in the pool (week {kept['week']:g})"
     return "another result of the same trial is in the pool"

@@ -111,7 +111,7 @@ def _published(row: pd.Series) -> Effect:
     ratio = float(row["estimate"])
     if pd.notna(row["lower"]) and pd.notna(row["upper"]):
         return log_hazard_ratio_from_interval(ratio, float(row["lower"]), float(row["upper"]))
-    if pd.notna(row["p_value"]) and row["p_relation"] == "=" and ratio != 1:
+    if pd.notna(row["p_value"]) and row["p_relation"] == "exact" and ratio != 1:
         return log_hazard_ratio_from_p(ratio, float(row["p_value"]))
     return Effect(math.log(ratio), NAN, "log", "no interval and no exact P published")
 

@@ -106,6 +106,8 @@ def cell_problem(text: str, column: Column) -> str | None:
         return "starts or ends with a space"
     if column.is_number:
         return _number_problem(text, column)
+    if text.startswith(("=", "@")):
+        return f"starts with {text[0]!r}, which a spreadsheet would run; allowed: other text"
     if column.allowed and text not in column.allowed:
         return allowed_values(column.allowed, text)
     if column.pattern and not re.fullmatch(column.pattern, text):
