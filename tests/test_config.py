@@ -52,6 +52,9 @@ def test_defaults_are_filled_in_at_every_depth():
         (("evidence", "sources"), [{"use": "include"}], ["sources[0].folder", "missing"]),
         (("evidence", "window_factors"), [1, -2], ["window_factors[1]", "above 0"]),
         (("title",), "", ["title", "at least 1 character"]),
+        (("evidence", "taper_bands_days"), [28, 14], ["taper_bands_days", "numbers that rise"]),
+        (("evidence", "sources"), "data", ["evidence.sources", "a list"]),
+        (("evidence", "pooling"), None, ["evidence.pooling", "a group of keys"]),
     ],
 )
 def test_refusals_name_the_key_and_what_is_allowed(path, value, said):

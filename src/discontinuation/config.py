@@ -50,7 +50,8 @@ def complete_config(
     completed = copy.deepcopy(config)
     _fill(completed, schema)
     errors = sorted(Draft202012Validator(schema).iter_errors(completed), key=lambda e: list(e.path))
-    refuse(problem for error in errors for problem in _problems(error, file))
+    problems = [problem for error in errors for problem in _problems(error, file)]
+    refuse([*problems, *_not_rising(completed, schema, file)])
     return completed
 
 
@@ -64,6 +65,18 @@ def _fill(value: Any, schema: dict[str, Any]) -> None:
     elif isinstance(value, list):
         for item in value:
             _fill(item, schema.get("items", {}))
+
+
+def _not_rising(value: Any, schema: dict[str, Any], file: str, path: str = "") -> Iterator[Problem]:
+    """Find lists marked `rising` that do not rise; JSON schema has no such rule."""
+    if isinstance(value, dict):
+        for key, part in schema.get("properties", {}).items():
+            if key in value:
+                yield from _not_rising(value[key], part, file, f"{path}.{key}".lstrip("."))
+    elif schema.get("rising") and isinstance(value, list):
+        numbers = [item for item in value if isinstance(item, int | float)]
+        if numbers != sorted(numbers):
+            yield Problem(file, "allowed: numbers that rise", column=path, value=str(value))
 
 
 def _problems(error: ValidationError, file: str) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ rule draw_forest:
     conda:
         "../../environment.yml"
     params:
+        settings=setting("confidence"),
         code=code("report.forest"),
     script:
         "../scripts/draw_forest.py"
@@ -68,6 +69,7 @@ rule draw_early_share:
     conda:
         "../../environment.yml"
     params:
+        settings=setting("confidence"),
         code=code("report.early_gap"),
     script:
         "../scripts/draw_early_share.py"

@@ -8,4 +8,6 @@ from discontinuation.report.early_gap import draw_early_share
 
 log_to(snakemake.log[0])
 
-save_figure(draw_early_share(pd.read_parquet(snakemake.input.early)), *snakemake.output.figure)
+early = pd.read_parquet(snakemake.input.early)
+figure = draw_early_share(early, snakemake.params.settings["confidence"])
+save_figure(figure, *snakemake.output.figure)

@@ -9,6 +9,8 @@ from discontinuation.report.forest import draw_forest
 log_to(snakemake.log[0])
 
 figure = draw_forest(
-    pd.read_parquet(snakemake.input.effects), pd.read_parquet(snakemake.input.pooled)
+    pd.read_parquet(snakemake.input.effects),
+    pd.read_parquet(snakemake.input.pooled),
+    snakemake.params.settings["confidence"],
 )
 save_figure(figure, *snakemake.output.figure)

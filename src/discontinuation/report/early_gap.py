@@ -15,13 +15,15 @@ LIMITS = -0.5, 2.0
 ROW_INCHES = 0.42
 
 
-def draw_early_share(early: pd.DataFrame) -> Figure:
+def draw_early_share(early: pd.DataFrame, confidence: float = 0.95) -> Figure:
     """Draw the observed early share, its interval, and both benchmarks.
 
     Parameters
     ----------
     early
         results/evidence/early_share.
+    confidence
+        Level of its intervals.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def draw_early_share(early: pd.DataFrame) -> Figure:
         position += 1.4
     _finish(axes, position)
     words.text(0.02, 0, "excess over proportional hazards", weight="bold", va="center")
-    _draw_legend(figure)
+    _draw_legend(figure, confidence)
     return figure
 
 
@@ -101,11 +103,18 @@ def _finish(axes: Axes, last: float) -> None:
     )
 
 
-def _draw_legend(figure: Figure) -> None:
+def _draw_legend(figure: Figure, confidence: float) -> None:
     from matplotlib.lines import Line2D
 
     marks = [
-        Line2D([], [], marker="o", color=INK, label="observed, 95 % interval", markersize=6),
+        Line2D(
+            [],
+            [],
+            marker="o",
+            color=INK,
+            label=f"observed, {100 * confidence:g} % interval",
+            markersize=6,
+        ),
         Line2D(
             [],
             [],

@@ -28,7 +28,7 @@ class Row:
     numbers: dict[str, Any]
 
 
-def draw_forest(effects: pd.DataFrame, pooled: pd.DataFrame) -> Figure:
+def draw_forest(effects: pd.DataFrame, pooled: pd.DataFrame, confidence: float = 0.95) -> Figure:
     """Draw the risk of relapse after stopping against continuing, in randomised trials.
 
     Parameters
@@ -37,6 +37,8 @@ def draw_forest(effects: pd.DataFrame, pooled: pd.DataFrame) -> Figure:
         results/evidence/trial_effects.
     pooled
         results/evidence/pooled.
+    confidence
+        Level of their intervals.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def draw_forest(effects: pd.DataFrame, pooled: pd.DataFrame) -> Figure:
         _draw_names(names, position, row)
         _draw_row(axes, position, row, weights)
         _draw_values(values, position, row)
-    _draw_headings(names, values)
+    _draw_headings(names, values, confidence)
     _draw_legend(figure)
     return figure
 
@@ -167,11 +169,11 @@ def _draw_values(axes: Axes, position: int, row: Row) -> None:
         axes.text(0.02, position + 1, new, va="center", fontsize=8)
 
 
-def _draw_headings(names: Axes, values: Axes) -> None:
+def _draw_headings(names: Axes, values: Axes, confidence: float) -> None:
     names.text(0.0, -1.1, "Trial", weight="bold")
     names.text(0.84, -1.1, "stopped", weight="bold", ha="right")
     names.text(1.0, -1.1, "continued", weight="bold", ha="right")
-    values.text(0.02, -1.1, "risk ratio (95 % interval)", weight="bold")
+    values.text(0.02, -1.1, f"risk ratio ({100 * confidence:g} % interval)", weight="bold")
 
 
 def _draw_legend(figure: Figure) -> None:

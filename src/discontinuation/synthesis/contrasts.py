@@ -85,7 +85,7 @@ def trial_effects(
     }
     rows += [
         {**row, **_natural(effect, confidence), **limits}
-        for row, effect, limits in reported_effects(frames, STUDY_COLUMNS, computed)
+        for row, effect, limits in reported_effects(frames, STUDY_COLUMNS, computed, confidence)
     ]
     table = pd.DataFrame(
         rows, columns=[name for name in COLUMNS if name not in ("taper_band", "tier")]

@@ -25,12 +25,14 @@ DIRECTIONS = {
 }
 RATIOS = ("hazard_ratio", "risk_ratio", "odds_ratio", "rate_ratio", "ratio_of_times")
 LOGRANK = "logrank_p"
+PRINTED = 0.95
 
 
 def reported_effects(
     frames: dict[str, pd.DataFrame],
     study_columns: Sequence[str],
     computed: set[tuple[str, str, str]],
+    confidence: float = PRINTED,
 ) -> Iterator[tuple[dict[str, Any], Effect, dict[str, float]]]:
     """Take over ratios that a trial or cohort published.
 
@@ -43,6 +45,8 @@ def reported_effects(
     computed
         Study, contrast and measure of effects that were computed from the arms with an interval;
         those published as well are not repeated.
+    confidence
+        Level of the intervals that are wanted; printed ones are 95 % intervals.
 
     Yields
     ------
@@ -51,7 +55,8 @@ def reported_effects(
     effect : Effect
         On the log scale, the group that stopped, or stopped faster, first.
     limits : dict
-        `lower` and `upper` as printed, in that direction; empty where none were printed.
+        `lower` and `upper` as printed, in that direction; empty where none were printed, or
+        not at this level.
     """
     effects = frames["effects"]
     of_a_trial = effects["kind"].isin(["trial", "cohort"]) & effects["contrast"].isin(DIRECTIONS)
@@ -91,7 +96,7 @@ def reported_effects(
                 "note": row["note"],
             },
             effect,
-            _printed_limits(row, sign),
+            _printed_limits(row, sign) if confidence == PRINTED else {},
         )
 
 
