@@ -170,7 +170,8 @@ def _pools(
     if not subgroups:
         return
     stopped_one_way = effects.loc[effects["pooled"].isin(["everywhere", "by strategy"])]
-    for about, group in _apart(stopped_one_way):
+    stopping = stopped_one_way["contrast"] == "stop vs continue"
+    for about, group in _apart(stopped_one_way.loc[stopping]):
         for drug_class in (ALL, *sorted(group["drug_class"].unique())):
             members = group if drug_class == ALL else group.loc[group["drug_class"] == drug_class]
             for by in ("strategy", "taper_band"):
