@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT, variables
 from discontinuation import doctor
 from discontinuation.cli import main
+from discontinuation.review import check_settings
 
 
 def test_doctor_finds_this_installation_sound(capsys):
@@ -36,6 +37,32 @@ def test_new_review_never_overwrites(tmp_path, capsys):
 def test_checking_a_folder_that_is_not_there_is_one_sentence(tmp_path, capsys):
     assert main(["review", "check", str(tmp_path / "no")]) == 1
     assert "there is no such folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "config.yaml: the file is missing"),
+        ("title: x\ntopic: Müdigkeit\n".encode("latin-1"), "row 2: is not UTF-8"),
+        (b"title: x\nevidence:\n  confidence: 0.9\n  confidence: 0.8\n",
+         "row 4: cannot be used as YAML (the key 'confidence' stands there more than once)"),
+        (b"title: [x\n", "row 2: cannot be used as YAML"),
+        (b"title: 2020-13-45\n", "cannot be used as YAML (month must be in 1..12)"),
+        (b"- title\n", "allowed: a group of keys"),
+        (b"", "allowed: a group of keys"),
+    ],
+)  # fmt: skip
+def test_unusable_configuration_ends_a_run_before_it_starts(tmp_path, capsys, content, said):
+    main(["review", "new", str(tmp_path / "r")])
+    config = tmp_path / "r" / "config.yaml"
+    config.unlink() if content is None else config.write_bytes(content)
+    assert main(["review", "run", str(tmp_path / "r"), "--cores", "1"]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_new_configuration_is_usable(tmp_path):
+    main(["review", "new", str(tmp_path / "r")])
+    check_settings(tmp_path / "r")
 
 
 @pytest.mark.parametrize("arguments", [["doctor", "--nonsense"], ["review"], ["nothing"], []])

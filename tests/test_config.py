@@ -1,6 +1,7 @@
 """A configuration is refused with the path of the key and what is allowed."""
 
 import copy
+import math
 
 import pytest
 import yaml
@@ -62,6 +63,29 @@ def test_refusals_name_the_key_and_what_is_allowed(path, value, said):
         complete_config(changed(path, value), SCHEMA)
     for words in said:
         assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "where"),
+    [
+        (("evidence", "confidence"), math.nan, "evidence.confidence: 'nan'"),
+        (("evidence", "taper_bands_days"), [math.nan], "evidence.taper_bands_days[0]: 'nan'"),
+        (("evidence", "taper_bands_days"), [0, 10**400], "evidence.taper_bands_days[1]: '1000"),
+        (("evidence", "window_factors"), [1, math.inf], "evidence.window_factors[1]: 'inf'"),
+        (("seed",), -math.inf, "seed: '-inf'"),
+    ],
+)
+def test_numbers_are_finite(path, value, where):
+    with pytest.raises(InvalidInput) as refusal:
+        complete_config(changed(path, value), SCHEMA)
+    (problem,) = refusal.value.problems
+    assert where in str(problem) and problem.message == "allowed: a finite number"
+
+
+def test_each_missing_key_is_listed_once():
+    with pytest.raises(InvalidInput) as refusal:
+        complete_config({}, SCHEMA)
+    assert [problem.column for problem in refusal.value.problems] == ["title", "evidence"]
 
 
 def test_every_problem_is_named_at_once():

@@ -86,8 +86,9 @@ def _review_check(options: argparse.Namespace, rest: Sequence[str]) -> int:
 
 
 def _review_run(options: argparse.Namespace, rest: Sequence[str]) -> int:
-    from discontinuation.review import check_review, run_review
+    from discontinuation.review import check_review, check_settings, run_review
 
+    check_settings(options.folder)
     print(check_review(options.folder))
     return run_review(options.folder, rest)
 

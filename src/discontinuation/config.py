@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,7 +52,13 @@ def complete_config(
     _fill(completed, schema)
     errors = sorted(Draft202012Validator(schema).iter_errors(completed), key=lambda e: list(e.path))
     problems = [problem for error in errors for problem in _problems(error, file)]
-    refuse([*problems, *_not_rising(completed, schema, file)])
+    problems += _not_rising(completed, schema, file)
+    endless = list(_not_finite(completed, file))
+    places = {problem.column for problem in endless}
+    # JSON schema compares NaN and infinity with its limits, and names every missing key of an
+    # object once for each of them.
+    others = [problem for problem in dict.fromkeys(problems) if problem.column not in places]
+    refuse([*endless, *others])
     return completed
 
 
@@ -65,6 +72,25 @@ def _fill(value: Any, schema: dict[str, Any]) -> None:
     elif isinstance(value, list):
         for item in value:
             _fill(item, schema.get("items", {}))
+
+
+def _not_finite(value: Any, file: str, path: str = "") -> Iterator[Problem]:
+    """Find NaN, infinity and whole numbers too large for a computation."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _not_finite(part, file, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for position, part in enumerate(value):
+            yield from _not_finite(part, file, f"{path}[{position}]")
+    elif isinstance(value, int | float) and not _is_finite(value):
+        yield Problem(file, "allowed: a finite number", column=path, value=str(value))
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _not_rising(value: Any, schema: dict[str, Any], file: str, path: str = "") -> Iterator[Problem]:

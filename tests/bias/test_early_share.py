@@ -208,6 +208,49 @@ def test_swapping_the_arms_keeps_the_share_and_mirrors_nothing_else(tmp_path):
     assert theta[0] * theta[1] == pytest.approx(1)
 
 
+def test_no_late_event_on_the_drug_leaves_no_benchmark(tmp_path):
+    rows = made_up.tables()
+    rows["results"] = rows["results"][4:]
+    for week, on, off in ((2, 5, 20), (12, 5, 30), (52, 5, 45)):
+        rows["results"] += [
+            made_up.result("Alpha", "drug", week, 100, on),
+            made_up.result("Alpha", "placebo", week, 100, off),
+        ]
+    first = shares(tmp_path, rows).set_index("early_week").loc[2.0]
+    assert math.isnan(first["expected_share_proportional_hazards"])
+    assert math.isnan(first["excess_lower"])
+    assert "cannot be judged" in first["reading"]
+
+
+def test_baseline_is_no_early_point(tmp_path):
+    rows = made_up.tables()
+    rows["results"][0] |= {"week": 0, "events": 0, "event_free": 1}
+    rows["results"][2] |= {"week": 0, "events": 0, "event_free": 1}
+    assert shares(tmp_path, rows).empty
+
+
+def test_counts_alone_are_enough(tmp_path):
+    rows = made_up.tables()
+    for row in rows["results"]:
+        row["event_free"] = None
+    assert shares(tmp_path, rows)["share"].tolist() == [pytest.approx(0.5)]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_window_does_not_depend_on_the_order_of_the_arms(tmp_path, order):
+    rows = made_up.tables()
+    rows["arms"].append(made_up.arm("Alpha", "slow", "taper", 100, 112))
+    rows["arms"][1] |= {"strategy": "taper", "taper_days": 7}
+    slow = [dict(row, arm="slow") for row in rows["results"][2:4]]
+    for row in (*rows["results"][0:4:2], slow[0]):
+        row["week"] = 8
+    both = [rows["results"][2:4], slow]
+    rows["results"] = rows["results"][:2] + both[order[0]] + both[order[1]]
+    (row,) = shares(tmp_path, rows).to_dict("records")
+    assert row["window_end_days"] == 49
+    assert not row["inside_window"]
+
+
 def test_words_mirror_the_sign_of_the_excess(tmp_path):
     def words(events):
         rows = made_up.tables()

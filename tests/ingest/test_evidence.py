@@ -1,5 +1,7 @@
 """Published evidence is refused with every problem at once, and read without loss otherwise."""
 
+from pathlib import Path
+
 import pytest
 
 import made_up
@@ -7,6 +9,7 @@ from conftest import ROOT
 from discontinuation.ingest.evidence import find_collections, read_collection
 from discontinuation.ingest.gather import gather
 from discontinuation.problems import InvalidInput
+from discontinuation.tables.check import number
 
 
 def refused(folder):
@@ -67,6 +70,167 @@ def test_each_problem_names_row_column_value_and_rule(folder, table, old, new, s
     assert f"{table}.csv" in text
     for words in said:
         assert words in text
+
+
+@pytest.mark.parametrize("text", ["1_0", "１０", "١٠", "infinity", "nan", "0x1", "1e999"])
+def test_only_plain_numbers_are_numbers(folder, text):
+    rows = made_up.tables()
+    rows["results"][0]["week"] = text
+    rows["results"][1]["n"] = text
+    made_up.write_csv(folder, rows)
+    problems = refused(folder)
+    assert f"row 2, column week: '{text}': is not a number" in problems[0]
+    assert f"row 3, column n: '{text}': is not a whole number" in problems[1]
+
+
+@pytest.mark.parametrize("text", ["1", "+1", "1.", ".5", "1.5e2", "-2E-3"])
+def test_plain_numbers(text):
+    assert number(text) == float(text)
+
+
+def test_counts_of_people_have_a_limit(folder):
+    rows = made_up.tables()
+    rows["arms"][0]["n_randomised"] = "1" + "0" * 30
+    made_up.write_csv(folder, rows)
+    assert "allowed: a whole number from 1 to 100000000" in refused(folder)[0]
+
+
+CURVE = {"estimator": "kaplan_meier", "event_free": 0.5, "events": ""}
+SCALE = {"estimator": "mean", "outcome": "score", "mean": 4, "event_free": "", "events": ""}
+TIME = {"estimator": "survival_quantile", "outcome": "time", "event_free": 0.5, "events": ""}
+
+
+@pytest.mark.parametrize(
+    ("about", "values", "column", "said"),
+    [
+        (CURVE, {"event_free_lower": 0.5, "event_free_upper": 0.5},
+         "event_free_lower", "without width; allowed: below event_free_upper, or both blank"),
+        (CURVE, {"event_free_lower": 0, "event_free_upper": 1}, "event_free_lower", "says nothing"),
+        (CURVE, {"event_free_lower": 0, "event_free_upper": 0.5},
+         "event_free_upper", "cut at 0; allowed: above it"),
+        (CURVE, {"event_free_lower": 0.5, "event_free_upper": 1},
+         "event_free_lower", "cut at 1; allowed: below it"),
+        (SCALE, {"sd": 0}, "sd", "allowed: above 0, or blank if 0 is what is printed"),
+        (SCALE, {"se": "0.0"}, "se", "allowed: above 0"),
+        (SCALE, {"estimator": "restricted_mean", "sd": 0}, "sd", "allowed: above 0"),
+        (SCALE, {"mean_lower": 4, "mean_upper": 4}, "mean_lower", "without width"),
+        (SCALE, {"sd": 2, "n": 1}, "n", "allowed: 2 or more, or blank"),
+        (TIME, {"week": 0}, "week", "allowed: above 0"),
+        (TIME, {"week_se": 0}, "week_se", "allowed: above 0"),
+        (TIME, {"week_lower": 0, "week_upper": 9}, "week_lower", "allowed: above 0"),
+        (TIME, {"week_lower": 4, "week_upper": 4}, "week_lower", "without width"),
+    ],
+)  # fmt: skip
+def test_figures_without_precision_are_refused(folder, about, values, column, said):
+    rows = made_up.tables()
+    rows["results"] = rows["results"][:1]
+    rows["results"][0] |= about | values
+    made_up.write_csv(folder, rows)
+    (problem,) = refused(folder)
+    assert f"results.csv, row 2, column {column}: " in problem and said in problem
+
+
+@pytest.mark.parametrize(
+    ("about", "values"),
+    [
+        (CURVE, {"event_free": 1, "event_free_lower": 0.9, "event_free_upper": 1}),
+        (CURVE, {"event_free": 0, "event_free_lower": 0, "event_free_upper": 0.2}),
+        (SCALE, {"n": 1}),
+        (TIME, {"week_lower": 2}),
+    ],
+)
+def test_figures_that_can_be_used_stay(folder, about, values):
+    rows = made_up.tables()
+    rows["results"] = rows["results"][:1]
+    rows["results"][0] |= about | values
+    made_up.write_csv(folder, rows)
+    assert len(read_collection(folder).current["results"].records) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "column", "said"),
+    [
+        ({"lower": 2, "upper": 2}, "lower", "without width"),
+        ({"se": 0}, "se", "allowed: above 0"),
+        ({"p_value": 0, "p_relation": "exact"}, "p_value", "above 0 and below 1"),
+        ({"p_value": 1, "p_relation": "exact"}, "p_value", "above 0 and below 1"),
+    ],
+)
+def test_effects_without_precision_are_refused(folder, values, column, said):
+    rows = made_up.tables()
+    effect = {
+        "study": "Alpha", "kind": "trial", "comparison": "placebo against drug",
+        "contrast": "stop_vs_continue", "outcome_type": "relapse", "measure": "hazard_ratio",
+        "estimate": 2,
+    }  # fmt: skip
+    rows["effects"] = [effect | values]
+    made_up.write_csv(folder, rows)
+    (problem,) = refused(folder)
+    assert f"effects.csv, row 2, column {column}: " in problem and said in problem
+
+
+def test_effect_of_a_trial_that_is_not_described_is_refused(folder):
+    rows = made_up.tables()
+    effect = {
+        "study": "Alhpa", "comparison": "placebo against drug", "contrast": "stop_vs_continue",
+        "outcome_type": "relapse", "measure": "hazard_ratio", "estimate": 2, "se": 0.3,
+    }  # fmt: skip
+    rows["effects"] = [effect | {"kind": "trial"}, effect | {"kind": "meta", "study": "A review"}]
+    made_up.write_csv(folder, rows)
+    (problem,) = refused(folder)
+    assert "effects.csv, row 2, column study: 'Alhpa'" in problem and "not in studies" in problem
+
+
+def test_intracluster_correlation_needs_its_cluster_size(folder):
+    rows = made_up.tables()
+    rows["studies"][0]["icc"] = 0.05
+    rows["studies"][1]["cluster_size"] = 7
+    made_up.write_csv(folder, rows)
+    (problem,) = refused(folder)
+    assert "studies.csv, row 2, column icc: '0.05': needs cluster_size" in problem
+
+
+def test_events_never_fall(folder):
+    rows = made_up.tables()
+    rows["results"][0]["event_free"] = ""
+    rows["results"][1] |= {"events": 2, "event_free": ""}
+    made_up.write_csv(folder, rows)
+    (problem,) = refused(folder)
+    assert "row 3, column events: '2': is fewer than the 5 of an earlier week (row 2)" in problem
+
+
+def test_folder_in_place_of_a_file_is_named(folder):
+    (folder / "results.csv").unlink()
+    (folder / "results.csv").mkdir()
+    assert refused(folder) == ["results.csv: is not a file"]
+
+
+def test_file_that_may_not_be_opened_is_named(folder, monkeypatch):
+    read = Path.read_bytes
+
+    def forbidden(path):
+        if path.name == "arms.csv":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    assert refused(folder) == ["arms.csv: cannot be read (Permission denied)"]
+
+
+def test_folder_that_may_not_be_searched_is_named(folder, monkeypatch):
+    def forbidden(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", forbidden)
+    (problem,) = refused(folder)
+    assert problem.endswith("cannot be read (Permission denied)")
+
+
+def test_endless_cell_is_named(folder):
+    path = folder / "sources.csv"
+    path.write_text(path.read_text() + 'delta,"' + "x" * 200_000 + '",,,,\n')
+    (problem,) = refused(folder)
+    assert "sources.csv, row 5: has a cell of more than 131072 characters" in problem
 
 
 def test_survival_never_rises(folder):
@@ -174,6 +338,14 @@ def test_two_folders_of_one_name_are_refused(tmp_path):
     sources = [{"folder": f"{parent}/review", "use": "include"} for parent in ("a", "b")]
     with pytest.raises(InvalidInput, match="two folders of evidence have this name"):
         find_collections(sources, [tmp_path])
+
+
+def test_sources_that_are_all_excluded_are_refused(tmp_path):
+    made_up.write_csv(tmp_path / "review", made_up.tables())
+    with pytest.raises(InvalidInput, match=r"evidence\.sources: at least one source must be"):
+        find_collections([{"folder": "review", "use": "exclude"}], [tmp_path])
+    compared = [{"folder": "review", "use": "compare"}]
+    assert find_collections(compared, [tmp_path]) == [(tmp_path / "review", "compare")]
 
 
 def test_same_trial_in_two_collections_is_named_and_shares_a_cohort(tmp_path):

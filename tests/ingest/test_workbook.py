@@ -1,13 +1,22 @@
 """A review workbook has the columns of the tables, drop-downs, and gives back what was typed."""
 
 import datetime
+from zipfile import ZipFile
 
 import pytest
 from openpyxl import load_workbook
+from openpyxl.chart import BarChart
+from openpyxl.worksheet.worksheet import Worksheet
 
 import made_up
 from discontinuation.ingest.evidence import read_collection
-from discontinuation.ingest.workbook import WORKBOOK, asked_columns, workbook_tables, write_workbook
+from discontinuation.ingest.workbook import (
+    WORKBOOK,
+    asked_columns,
+    read_workbook,
+    workbook_tables,
+    write_workbook,
+)
 from discontinuation.problems import InvalidInput
 
 
@@ -85,6 +94,72 @@ def test_empty_review_is_refused(workbook):
 def test_broken_workbook_is_one_sentence(workbook):
     workbook.write_bytes(b"not a workbook")
     assert "cannot be read as an XLSX workbook" in refused(workbook)
+
+
+def rewrite(path, part, change):
+    """Change one part inside an XLSX file."""
+    with ZipFile(path) as old:
+        contents = {name: old.read(name) for name in old.namelist()}
+    assert change(contents[part]) != contents[part]
+    contents[part] = change(contents[part])
+    with ZipFile(path, "w") as new:
+        for name, content in contents.items():
+            new.writestr(name, content)
+
+
+def flip_a_byte(path):
+    with ZipFile(path) as book:
+        start = book.getinfo("xl/worksheets/sheet2.xml").header_offset
+    content = bytearray(path.read_bytes())
+    content[start + 100] ^= 0xFF
+    path.write_bytes(content)
+
+
+def truncate_a_sheet(path):
+    rewrite(path, "xl/worksheets/sheet2.xml", lambda xml: xml[: len(xml) // 2])
+
+
+def put_text_in_a_numeric_cell(path):
+    rewrite(path, "xl/worksheets/sheet3.xml", lambda xml: xml.replace(b"<v>2020<", b"<v>year<"))
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, truncate_a_sheet, put_text_in_a_numeric_cell])
+def test_damaged_workbook_is_one_problem(workbook, damage):
+    made_up.fill_workbook(workbook, made_up.tables())
+    damage(workbook)
+    tables, (problem,) = read_workbook(workbook)
+    assert tables == {}
+    assert str(problem).startswith("review.xlsx: cannot be read as an XLSX workbook (")
+
+
+def test_sheet_that_cannot_be_read_is_one_problem(workbook, monkeypatch):
+    made_up.fill_workbook(workbook, made_up.tables())
+
+    def broken(sheet, **options):
+        raise OverflowError("a date too far")
+
+    monkeypatch.setattr(Worksheet, "iter_rows", broken)
+    tables, problems = read_workbook(workbook)
+    assert tables == {} and len(problems) == len(workbook_tables())
+    assert "sheet arms: cannot be read as an XLSX workbook (a date too far)" in str(problems[2])
+
+
+def test_chart_sheet_is_not_a_table(workbook):
+    book = load_workbook(workbook)
+    del book["effects"]
+    book.create_chartsheet("effects").add_chart(BarChart())
+    book.save(workbook)
+    assert "sheet effects: is not a worksheet" in refused(workbook)
+
+
+def test_values_beyond_the_last_heading_are_named(workbook):
+    made_up.fill_workbook(workbook, made_up.tables())
+    book = load_workbook(workbook)
+    book["sources"]["J3"] = "a remark"
+    book.save(workbook)
+    assert "sheet sources, row 3, column J: 'a remark': stands beyond the last heading" in refused(
+        workbook
+    )
 
 
 def test_lock_file_of_an_open_spreadsheet_is_ignored(workbook):

@@ -257,6 +257,60 @@ def test_published_ratio_is_not_repeated_where_the_counts_give_it(tmp_path):
     assert one(table, measure="ratio_of_times")["estimate"] == pytest.approx(0.4)
 
 
+def test_published_withdrawal_effect_stays_beside_a_computed_relapse_effect(tmp_path):
+    rows = made_up.tables()
+    other = {"outcome_type": "withdrawal_syndrome", "contrast": "stop_vs_continue"}
+    rows["effects"] = [hazard_ratio(measure="risk_ratio", estimate=3, lower=2, upper=4.5) | other]
+    row = one(effects(tmp_path, rows), study="Alpha", outcome_group="withdrawal")
+    assert (row["estimate"], row["lower"], row["upper"]) == (pytest.approx(3), 2, 4.5)
+    assert "hazard" not in row["method"]
+
+
+def test_published_difference_is_turned_round_by_its_sign(tmp_path):
+    rows = made_up.tables()
+    other = {"outcome_type": "withdrawal_score"}
+    rows["effects"] = [
+        hazard_ratio(measure="mean_difference", estimate=-1.2, lower=-2.2, upper=-0.2) | other
+    ]
+    row = one(effects(tmp_path, rows), study="Alpha", outcome_group="withdrawal")
+    assert (row["estimate"], row["lower"], row["upper"]) == pytest.approx((1.2, 0.2, 2.2))
+    assert row["scale"] == "identity"
+
+
+def test_final_values_are_not_compared_with_changes(tmp_path):
+    rows = scale(made_up.tables(), sd=4.0)
+    rows["results"][7]["score"] = "change"
+    assert "Gamma" not in set(effects(tmp_path, rows)["study"])
+
+
+def test_clusters_shrink_a_scale_too(tmp_path):
+    rows = scale(made_up.tables(), sd=4.0)
+    rows["studies"][2] |= {"cluster_size": 21, "icc": 0.1}
+    row = one(effects(tmp_path, rows), study="Gamma", measure="mean_difference")
+    assert row["design_effect"] == pytest.approx(3)
+    assert row["se"] == pytest.approx(4 * math.sqrt(2 / 20))
+
+
+def test_several_kaplan_meier_arms_with_intervals_are_averaged_by_size(tmp_path):
+    rows = kaplan_meier(made_up.tables(), [(0.65, 0.85), (0.48, 0.72)])
+    rows["arms"].append(made_up.arm("Gamma", "drug 2", "maintain", 180))
+    rows["results"].append(dict(rows["results"][6], arm="drug 2", event_free=0.85,
+                                event_free_lower=0.8, event_free_upper=0.9))  # fmt: skip
+    row = one(effects(tmp_path, rows), study="Gamma", measure="risk_difference")
+    assert row["risk_b"] == pytest.approx((60 * 0.25 + 180 * 0.15) / 240)
+    variances = [(0.2 / 3.919928) ** 2, (0.1 / 3.919928) ** 2]
+    expected = 0.25**2 * variances[0] + 0.75**2 * variances[1] + (0.24 / 3.919928) ** 2
+    assert row["se"] ** 2 == pytest.approx(expected, rel=1e-6)
+
+
+def test_tapers_of_several_lengths_say_so(tmp_path):
+    rows = three_arms()
+    rows["arms"][5] |= {"strategy": "taper", "taper_days": 7}
+    row = one(effects(tmp_path, rows), study="Gamma", contrast="stop vs continue",
+              measure="risk_ratio", strategy="taper")  # fmt: skip
+    assert row["taper_band"] == "several lengths"
+
+
 def test_two_times_are_tier_four_and_one_is_tier_five(tmp_path):
     table = effects(tmp_path, made_up.tables())
     assert set(table.loc[table["study"] == "Alpha", "tier"]) == {4}

@@ -67,6 +67,66 @@ def test_outcome_listed_first_is_pooled_even_if_another_has_a_later_time(tmp_pat
     assert "the outcome listed first is in the pool (relapse)" in set(beta["why_not"])
 
 
+def test_larger_outcome_does_not_displace_the_one_listed_first(tmp_path):
+    rows = made_up.tables()
+    admission = {"outcome": "hospital admission", "outcome_type": "relapse"}
+    for arm in rows["arms"][2:4]:
+        arm["n_randomised"] = 100
+    rows["results"] += [
+        made_up.result("Beta", "drug", 26, 100, 10, **admission),
+        made_up.result("Beta", "placebo", 26, 100, 12, **admission),
+    ]
+    chosen = select_effects(effects(tmp_path, rows))
+    beta = chosen.loc[(chosen["study"] == "Beta") & (chosen["measure"] == "risk_ratio")]
+    assert beta.set_index("outcome")["pooled"]["relapse"] == "everywhere"
+    assert set(beta["why_not"].dropna()) == {"the outcome listed first is in the pool (relapse)"}
+
+
+def test_larger_early_count_does_not_displace_the_end(tmp_path):
+    rows = made_up.tables()
+    rows["results"][1] |= {"n": 60, "events": 12, "event_free": 0.8}
+    rows["results"][3] |= {"n": 60, "events": 30, "event_free": 0.5}
+    chosen = select_effects(effects(tmp_path, rows))
+    alpha = chosen.loc[(chosen["study"] == "Alpha") & (chosen["measure"] == "risk_ratio")]
+    assert alpha.set_index("week")["pooled"].to_dict() == {4: "no", 52: "everywhere"}
+
+
+def test_trial_without_any_event_is_left_out_with_a_reason(tmp_path):
+    rows = made_up.tables()
+    for row in rows["results"][4:6]:
+        row |= {"events": 0, "event_free": 1}
+    chosen = select_effects(effects(tmp_path, rows))
+    beta = chosen.loc[chosen["study"] == "Beta"]
+    assert set(beta["pooled"]) == {"no"}
+    assert len(pool_trials(chosen.drop(columns=["pooled", "why_not"]), chosen, RULE))
+
+
+def test_randomised_record_stays_when_a_larger_cohort_holds_the_same_people(tmp_path):
+    rows = made_up.tables()
+    rows["studies"][1]["cohort"] = rows["studies"][2]["cohort"] = "same_people"
+    rows["studies"][1] |= {"design": "cohort", "allocation_randomised": "no"}
+    chosen = select_effects(effects(tmp_path, rows))
+    gamma = chosen.loc[chosen["study"] == "Gamma", "pooled"]
+    assert set(gamma) == {"everywhere"}
+
+
+def test_each_way_of_stopping_with_its_own_hazard_ratio_is_in_its_subgroup(tmp_path):
+    rows = made_up.tables()
+    both = {
+        "study": "Gamma", "kind": "trial", "contrast": "stop_vs_continue", "tag": "V",
+        "outcome_type": "relapse", "measure": "hazard_ratio", "source": "gamma2022",
+    }  # fmt: skip
+    abrupt = {"comparison": "abrupt", "strategy": "abrupt"}
+    taper = {"comparison": "taper", "strategy": "taper"}
+    rows["effects"] = [
+        both | abrupt | {"estimate": 2.5, "lower": 1.5, "upper": 4},
+        both | taper | {"estimate": 1.5, "lower": 1, "upper": 2},
+    ]
+    chosen = select_effects(effects(tmp_path, rows))
+    ratios = chosen.loc[chosen["measure"] == "hazard_ratio"].set_index("strategy")["pooled"]
+    assert ratios.to_dict() == {"abrupt": "everywhere", "taper": "by strategy"}
+
+
 def test_people_reported_twice_are_pooled_once(tmp_path):
     rows = made_up.tables()
     rows["studies"][2]["cohort"] = "Beta"

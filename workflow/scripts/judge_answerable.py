@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from discontinuation.audit.answerable import answerable
 from discontinuation.ingest.reference import read_reference
 from discontinuation.logs import log_to
-from discontinuation.tables.files import read_tables, write_table
+from discontinuation.tables.files import read_table, read_tables, write_table
 
 log_to(snakemake.log[0])
 
 table = answerable(
     read_tables(snakemake.input.tables),
-    pd.read_parquet(snakemake.input.early),
+    read_table(snakemake.input.early),
     read_reference(Path(snakemake.input.windows)),
     snakemake.params.settings["window_factors"],
 )

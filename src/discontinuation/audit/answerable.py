@@ -79,7 +79,7 @@ def _counts(
     inside = [_window_days(row, windows) for _, row in compared.iterrows()]
     for factor in factors:
         hit = [
-            pd.notna(week) and week * 7 <= taper + factor * acute
+            pd.notna(week) and 0 < week * 7 <= taper + factor * acute
             for week, (taper, acute) in zip(compared["week"], inside, strict=True)
         ]
         at_a_time = compared["estimator"] != "survival_quantile"

@@ -172,9 +172,11 @@ def expected_share(continued: Vector, hazard_ratio: Vector) -> Vector:
     Returns
     -------
     array of shape (...)
-        {S_M(t1) - S_M(t1)^theta} / {S_M(tau) - S_M(tau)^theta}.
+        {S_M(t1) - S_M(t1)^theta} / {S_M(tau) - S_M(tau)^theta}; NaN for a hazard ratio of 0 or
+        infinity, under which one arm would have had no event, or nobody left.
     """
     early, end = continued[..., 0], continued[..., 1]
+    hazard_ratio = np.where(np.isfinite(hazard_ratio) & (hazard_ratio > 0), hazard_ratio, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray((early - early**hazard_ratio) / (end - end**hazard_ratio))
 

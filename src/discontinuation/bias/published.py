@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from discontinuation.bias.early_share import (
     Interval,
@@ -24,6 +23,7 @@ from discontinuation.bias.early_share import (
 )
 from discontinuation.bias.windows import window_end
 from discontinuation.seeds import random_stream
+from discontinuation.synthesis.survival import risk_from_survival
 from discontinuation.tables.comparisons import STOPPED, join_results
 
 NAN = float("nan")
@@ -101,7 +101,7 @@ def early_shares(
     curves = joined.loc[
         (joined["outcome_type"] == "relapse") & usable & joined["event_free"].notna()
     ]
-    curves = curves.loc[curves["week"].notna()]
+    curves = curves.loc[curves["week"] > 0]
     rows = []
     for _, group in curves.groupby(SAME_CURVE, dropna=False, sort=False):
         continued = group.loc[group["strategy"] == "maintain"]
@@ -135,15 +135,30 @@ def _curve(arms: pd.DataFrame) -> Curve | None:
             covariance = binomial_covariance(event_free, people[0])
             return Curve(weeks, event_free, covariance, "counts, everyone followed")
     if len(set(rows["arm"])) > 1:
-        return None
+        return _averaged_curve(rows, weeks)
     return _published_curve(rows, weeks)
+
+
+def _averaged_curve(rows: pd.DataFrame, weeks: Vector) -> Curve | None:
+    """Average several Kaplan-Meier curves by size; None without the sizes."""
+    size = rows["n"].astype(float).fillna(rows["n_randomised"].astype(float))
+    if size.isna().any():
+        return None
+    weighted = (rows["event_free"] * size).groupby(rows["week"]).sum()
+    event_free = (weighted / size.groupby(rows["week"]).sum()).to_numpy(dtype=float)
+    return Curve(weeks, event_free, None, "several arms averaged")
 
 
 def _published_curve(rows: pd.DataFrame, weeks: Vector) -> Curve:
     """Use a Kaplan-Meier curve with its published intervals, where every point has one."""
     event_free = rows["event_free"].to_numpy(dtype=float)
     limits = rows[["event_free_lower", "event_free_upper"]].to_numpy(dtype=float)
-    variances = ((limits[:, 1] - limits[:, 0]) / (2 * norm.ppf(0.975))) ** 2
+    variances = np.array(
+        [
+            risk_from_survival(s, *pair).variance if np.isfinite(pair).all() else NAN
+            for s, pair in zip(event_free, limits, strict=True)
+        ]
+    )
     if np.isfinite(variances).all():
         covariance = covariance_from_variances(event_free, variances)
         return Curve(weeks, event_free, covariance, "published intervals")
@@ -233,7 +248,8 @@ def _about(stopped: pd.DataFrame) -> dict[str, Any]:
     names = ["study", "title", "cohort", "collection", "use", "drug", "drug_class", "design"]
     about = {name: first[name] for name in names}
     about["strategy"] = first["strategy"]
-    about["taper_days"] = first["taper_days"]
+    days = stopped["taper_days"].unique()
+    about["taper_days"] = days[0] if len(days) == 1 else NAN
     about["source"] = first["source"]
     return about
 
@@ -245,7 +261,9 @@ def _window(
     numbers: dict[str, Any],
 ) -> dict[str, Any]:
     """Say whether the early point lies inside the withdrawal window."""
-    window = window_end(stopped.iloc[0], windows, factors[0])
+    # Arms taken together: a point is inside only if it is inside for each of them.
+    ends = [window_end(arm, windows, factors[0]) for _, arm in stopped.iterrows()]
+    window = min(ends, key=lambda window: window.end_days)
     inside = numbers["early_week"] * 7 <= window.end_days
     reading = "inside the withdrawal window" if inside else "not informative about withdrawal"
     if not np.isfinite(window.end_days):

@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from discontinuation.problems import Problem
+from discontinuation.problems import Problem, refuse
 from discontinuation.tables.check import RawTable
 from discontinuation.tables.schema import Table
 
@@ -33,8 +33,13 @@ def read_delimited(path: Path, name: str, table: Table) -> tuple[RawTable, list[
     raw : RawTable
     problems : list of Problem
         Those of the form: encoding, delimiter, ragged rows.
+
+    Raises
+    ------
+    InvalidInput
+        If there is nothing to read: a folder, or a file that may not be opened.
     """
-    content = path.read_bytes()
+    content = _content(path, name)
     text, problems = _decode(content, name)
     delimiter = _delimiter(text, table)
     if delimiter != ",":
@@ -48,6 +53,17 @@ def read_delimited(path: Path, name: str, table: Table) -> tuple[RawTable, list[
             )
         )
     return _records(text, delimiter, name, problems)
+
+
+def _content(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        # Windows calls a folder a file without permission.
+        message = "is not a file" if path.is_dir() else f"cannot be read ({reason})"
+        refuse([Problem(name, message)])
+        raise
 
 
 def _decode(content: bytes, name: str) -> tuple[str, list[Problem]]:
@@ -93,7 +109,16 @@ def _delimiter(text: str, table: Table) -> str:
 def _records(
     text: str, delimiter: str, name: str, problems: list[Problem]
 ) -> tuple[RawTable, list[Problem]]:
-    lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    lines = []
+    try:
+        for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            lines.append(line)
+    except csv.Error as error:
+        limit = csv.field_size_limit()
+        message = f"cannot be read as CSV ({error}); is a quotation mark left open?"
+        if "field larger" in str(error):
+            message = f"has a cell of more than {limit} characters; is a quotation mark left open?"
+        problems.append(Problem(name, message, len(lines) + 1))
     header = [cell.strip() for cell in lines[0]] if lines else []
     records, rows = [], []
     for row, cells in enumerate(lines[1:], 2):

@@ -9,6 +9,7 @@ as written -> (checked) -> as first read -> (corrections applied, additions in) 
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -59,12 +60,17 @@ def collection_files(folder: Path) -> list[Path]:
     InvalidInput
         If the folder does not exist, holds no evidence, or holds it twice.
     """
-    if not folder.is_dir():
+    tables = [folder / f"{name}.csv" for name in read_schema("evidence")]
+    try:
+        exists = folder.is_dir()
+        present = [path for path in tables if path.exists()]
+    except OSError as error:
+        refuse([Problem(str(folder), f"cannot be read ({error.strerror})")])
+        raise
+    if not exists:
         refuse([Problem(str(folder), "there is no such folder of evidence")])
     # Spreadsheet programs keep a lock file of this name beside an open workbook.
     workbooks = sorted(path for path in folder.glob("*.xlsx") if not path.name.startswith("~$"))
-    tables = [folder / f"{name}.csv" for name in read_schema("evidence")]
-    present = [path for path in tables if path.exists()]
     if len(workbooks) + bool(present) > 1:
         names = [path.name for path in workbooks + present]
         message = f"holds {', '.join(names)}; allowed: one workbook, or CSV tables"
@@ -135,10 +141,7 @@ def find_collections(
     for source in sources:
         if source["use"] == "exclude":
             continue
-        folder = next(
-            (root / source["folder"] for root in roots if (root / source["folder"]).is_dir()),
-            Path(source["folder"]),
-        )
+        folder = _first_folder(source["folder"], roots)
         if folder.resolve().name in [known.resolve().name for known, _ in found]:
             message = "two folders of evidence have this name; rename one, it labels its rows"
             problems.append(
@@ -149,8 +152,17 @@ def find_collections(
         except InvalidInput as error:
             problems += error.problems
         found.append((folder, source["use"]))
+    if not found:
+        message = "at least one source must be included or compared"
+        problems.append(Problem("configuration", message, column="evidence.sources"))
     refuse(problems)
     return found
+
+
+def _first_folder(folder: str, roots: Sequence[Path]) -> Path:
+    # Unlike Path.is_dir, os.path.isdir passes over what may not be searched.
+    found = (root / folder for root in roots if os.path.isdir(root / folder))  # noqa: PTH112
+    return next(found, Path(folder))
 
 
 def check_tables(raw: RawTables) -> list[Problem]:
@@ -170,7 +182,10 @@ def _read_csv_files(files: list[Path]) -> tuple[RawTables, list[Problem]]:
     raw: RawTables = {}
     problems: list[Problem] = []
     for path in files:
-        raw[path.stem], found = read_delimited(path, path.name, tables[path.stem])
+        try:
+            raw[path.stem], found = read_delimited(path, path.name, tables[path.stem])
+        except InvalidInput as error:
+            found = error.problems
         problems += found
     return raw, problems
 

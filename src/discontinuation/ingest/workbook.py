@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from discontinuation.problems import Problem
+from discontinuation.problems import Problem, shorten
 from discontinuation.tables.check import RawTable
 from discontinuation.tables.schema import Column, Table, read_schema
 
@@ -180,15 +182,14 @@ def read_workbook(path: Path) -> tuple[dict[str, RawTable], list[Problem]]:
     problems : list of Problem
         Missing sheets, unknown sheets, and cells that are not plain values.
     """
-    from zipfile import BadZipFile
-
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
+    from openpyxl.worksheet.worksheet import Worksheet
 
     try:
-        book = load_workbook(path)
-    except (BadZipFile, InvalidFileException, KeyError, OSError) as error:
-        return {}, [Problem(path.name, f"cannot be read as an XLSX workbook ({error})")]
+        # Read first: openpyxl leaves a damaged file open.
+        book = load_workbook(io.BytesIO(path.read_bytes()))
+    except Exception as error:
+        return {}, [_unreadable(path.name, error)]
     wanted = workbook_tables()
     problems = [
         Problem(path.name, f"the sheet {name} is missing") for name in wanted if name not in book
@@ -200,12 +201,28 @@ def read_workbook(path: Path) -> tuple[dict[str, RawTable], list[Problem]]:
     ]
     tables = {}
     for name in wanted:
-        if name in book:
-            tables[name], found = _read_sheet(
-                book[name], wanted[name], f"{path.name}, sheet {name}"
-            )
-            problems += found
+        if name not in book:
+            continue
+        file = f"{path.name}, sheet {name}"
+        if not isinstance(book[name], Worksheet):
+            problems.append(Problem(file, "is not a worksheet; allowed: a sheet of cells"))
+            continue
+        try:
+            tables[name], found = _read_sheet(book[name], wanted[name], file)
+        except Exception as error:
+            found = [_unreadable(file, error)]
+        problems += found
     return tables, problems
+
+
+def _unreadable(file: str, error: Exception) -> Problem:
+    """Report a damaged workbook.
+
+    A flipped byte or a truncated part surfaces as whatever openpyxl, its XML parser, zlib or a
+    conversion happens to raise, so the callers catch every exception: none is worth a traceback.
+    """
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return Problem(file, f"cannot be read as an XLSX workbook ({shorten(reason, 160)})")
 
 
 def _read_sheet(sheet: Any, table: Table, file: str) -> tuple[RawTable, list[Problem]]:
@@ -223,11 +240,20 @@ def _read_sheet(sheet: Any, table: Table, file: str) -> tuple[RawTable, list[Pro
                 message = f"holds {kind}; allowed: a value (paste it as a value)"
                 problems.append(Problem(file, message, row, name, str(cell.value)))
             cells[name] = _text(cell.value)
+        problems += _beyond(line[len(header) :], row, file)
         if any(cells.values()):
             records.append(cells | {name: "" for name in NOT_ASKED if name in table.column_names})
             rows.append(row)
     added = [name for name in NOT_ASKED if name in table.column_names and name not in header]
     return RawTable(file, header + added, records, rows), problems
+
+
+def _beyond(line: Sequence[Any], row: int, file: str) -> Iterator[Problem]:
+    """Report what stands to the right of the last heading."""
+    for cell in line:
+        if value := _text(cell.value):
+            message = "stands beyond the last heading; allowed: values under a heading"
+            yield Problem(file, message, row, cell.column_letter, value)
 
 
 def _text(value: object) -> str:

@@ -81,8 +81,9 @@ def arm_risk(rows: pd.DataFrame) -> ArmRisk:
         return _sized(1 - events / number, number, COUNTS)
     if not np.isfinite(event_free).all():
         return ArmRisk(NAN, NAN, NAN, NAN, POINT_ONLY)
-    if len(rows) == 1 and rows[["event_free_lower", "event_free_upper"]].notna().all(axis=None):
-        return _with_interval(rows.iloc[0], number[0])
+    has_interval = rows[["event_free_lower", "event_free_upper"]].notna().all(axis=None)
+    if has_interval and (len(rows) == 1 or np.isfinite(number).all()):
+        return _with_intervals(rows, number)
     if np.isfinite(number).all():
         return _sized(event_free, number, PROPORTION if crude else UNCENSORED)
     if len(rows) == 1:
@@ -98,7 +99,14 @@ def _sized(event_free: np.ndarray, number: np.ndarray, method: str) -> ArmRisk:
     return ArmRisk(events / people, people, events, NAN, method)
 
 
-def _with_interval(row: pd.Series, number: float) -> ArmRisk:
-    limits = float(row["event_free_lower"]), float(row["event_free_upper"])
-    risk = risk_from_survival(float(row["event_free"]), *limits)
-    return ArmRisk(risk.risk, number, NAN, risk.variance, INTERVAL)
+def _with_intervals(rows: pd.DataFrame, number: np.ndarray) -> ArmRisk:
+    """Average Kaplan-Meier risks by size; their variances follow from the published intervals."""
+    limits = rows[["event_free", "event_free_lower", "event_free_upper"]].astype(float)
+    risks = [
+        risk_from_survival(float(event_free), float(lower), float(upper))
+        for event_free, lower, upper in limits.to_numpy()
+    ]
+    share = number / number.sum() if len(rows) > 1 else np.ones(1)
+    risk = float(sum(w * r.risk for w, r in zip(share, risks, strict=True)))
+    variance = float(sum(w**2 * r.variance for w, r in zip(share, risks, strict=True)))
+    return ArmRisk(risk, float(number.sum()), NAN, variance, INTERVAL)

@@ -40,7 +40,10 @@ from discontinuation.tables.comparisons import (
 )
 
 NAN = math.nan
-STUDY_COLUMNS = ["title", "cohort", "collection", "use", "drug", "drug_class", "design"]
+STUDY_COLUMNS = [
+    "title", "cohort", "collection", "collection_rank", "use", "drug", "drug_class", "design",
+]  # fmt: skip
+SEVERAL = "several lengths"
 # A ratio above one, or a difference above zero, means more of the outcome in the group named
 # first; a ratio of times above one means later.
 COLUMNS = [
@@ -81,7 +84,9 @@ def trial_effects(
     joined = join_results(frames)
     rows = [row for pair in comparisons(joined) for row in _rows(pair, zero_cells, confidence)]
     computed = {
-        (row["study"], row["contrast"], row["measure"]) for row in rows if math.isfinite(row["se"])
+        (row["study"], row["contrast"], row["outcome_group"], row["measure"])
+        for row in rows
+        if math.isfinite(row["se"])
     }
     rows += [
         {**row, **_natural(effect, confidence), **limits}
@@ -91,8 +96,8 @@ def trial_effects(
         rows, columns=[name for name in COLUMNS if name not in ("taper_band", "tier")]
     )
     table["taper_band"] = [
-        taper_band(days, s, taper_bands)
-        for days, s in zip(table["taper_days"], table["strategy"], strict=True)
+        row.get("taper_band") or taper_band(row["taper_days"], row["strategy"], taper_bands)
+        for row in rows
     ]
     table["tier"] = _tier(table)
     return table[COLUMNS].reset_index(drop=True)
@@ -158,6 +163,7 @@ def _about(pair: Comparison) -> dict[str, Any]:
         "contrast": pair.contrast,
         "strategy": pair.strategy,
         "taper_days": days[0] if len(days) == 1 and pair.strategy != "any" else NAN,
+        "taper_band": SEVERAL if len(days) > 1 and pair.strategy != "any" else None,
         "outcome": first["outcome"],
         "outcome_type": first["outcome_type"],
         "outcome_group": OUTCOME_GROUPS.get(first["outcome_type"], "other"),
@@ -230,9 +236,13 @@ def _variance(arm: ArmRisk) -> float:
 
 def _point_effects(risk_a: float, risk_b: float) -> dict[str, Effect]:
     """Effects without precision: neither a number nor an interval is published."""
-    why = "no interval: sizes of the arms not published"
+    if not math.isfinite(risk_a + risk_b):
+        why = "not estimable: neither counts nor proportions in both groups"
+        return {"risk_difference": Effect(NAN, NAN, "identity", why)}
     if not (0 < risk_a < 1 and 0 < risk_b < 1):
+        why = "no interval: nobody or everybody had the event in a group"
         return {"risk_difference": Effect(risk_a - risk_b, NAN, "identity", why)}
+    why = "no interval: sizes of the arms not published"
     odds = risk_a / (1 - risk_a) / (risk_b / (1 - risk_b))
     return {
         "risk_ratio": Effect(math.log(risk_a / risk_b), NAN, "log", why),
@@ -291,8 +301,9 @@ def _mean_rows(
     pair: Comparison, about: dict[str, Any], estimator: str, confidence: float
 ) -> Iterator[dict[str, Any]]:
     """Compare means of a scale, or restricted mean event-free times."""
+    inflation = _design_effect(pair.a.iloc[0])
     a, b = _arm_mean(pair.a), _arm_mean(pair.b)
-    b = replace(b, n=b.n / pair.parts)
+    a, b = replace(a, n=a.n / inflation), replace(b, n=b.n / (inflation * pair.parts))
     scores = pd.concat([pair.a["score"], pair.b["score"]])
     how = _joined([a.how, b.how, *scores])
     if math.isfinite(a.sd + b.sd + a.n + b.n):
@@ -305,8 +316,9 @@ def _mean_rows(
     if estimator == "restricted_mean":
         effects = {"restricted_mean_difference": effects["mean_difference"]}
     for measure, effect in effects.items():
-        row = {**about, "n_a": a.n, "n_b": b.n, "measure": measure, **_natural(effect, confidence)}
-        yield {**row, "method": f"{how}; {effect.method}"}
+        sizes = {"n_a": a.n, "n_b": b.n, "design_effect": inflation, "measure": measure}
+        text = f"{how}; {effect.method}"
+        yield {**about, **sizes, **_natural(effect, confidence), "method": text}
 
 
 @dataclass(frozen=True)

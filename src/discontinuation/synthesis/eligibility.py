@@ -12,6 +12,7 @@ POOLED_MEASURES = (
     "odds_ratio",
     "risk_difference",
     "hazard_ratio",
+    "rate_ratio",
     "ratio_of_times",
     "restricted_mean_difference",
     "standardised_mean_difference",
@@ -51,7 +52,7 @@ def _why_not(table: pd.DataFrame, uncensored: bool) -> pd.Series:
         (table["use"] == "compare", "its collection is used for comparison only"),
         (table["outcome_group"] == "other", "the outcome is neither relapse nor withdrawal"),
         (~table["measure"].isin(POOLED_MEASURES), "differences on different scales are not pooled"),
-        (table["se"].isna(), "no interval can be derived from what is published"),
+        (~table["se"].gt(0), "no interval can be derived from what is published"),
     ]
     if not uncensored:
         assumed = table["method"].str.contains(UNCENSORED, regex=False)
@@ -73,23 +74,39 @@ def _scope(table: pd.DataFrame) -> pd.Series:
 
 
 def _keep_one_per_cohort(table: pd.DataFrame, scope: str) -> None:
-    """Keep, of one cohort's candidates, the main outcome, the largest record, the latest time.
+    """Keep one candidate of each cohort.
 
-    A study lists its main outcome first.
+    Of several records the one of the collection listed first, then the one with the main outcome
+    and the most people; within a record the outcome listed first at its latest time.
     """
     candidates = table.loc[table["pooled"].isin(["everywhere", scope])]
+    order = _ordered(candidates, table)
+    key = [*ONE_POOL, "allocation", "cohort"] + (["strategy"] if scope == "by strategy" else [])
+    for _, rows in order.groupby(key, dropna=False):
+        kept = table.loc[rows.index[0]]
+        for index in rows.index[1:]:
+            row = table.loc[index]
+            # A trial that reports each way of stopping by itself has one in the overall pool and
+            # every one in the subgroups by strategy.
+            other_way = row["study"] == kept["study"] and row["strategy"] != kept["strategy"]
+            if scope == "overall" and other_way:
+                table.loc[index, "pooled"] = "by strategy"
+            else:
+                table.loc[index, ["pooled", "why_not"]] = ["no", _repeat(row, kept)]
+
+
+def _ordered(candidates: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     listed = table.groupby("study", sort=False)["outcome"].transform(lambda o: pd.factorize(o)[0])
-    order = candidates.assign(
+    people = (candidates["n_a"].astype(float) + candidates["n_b"].astype(float)).fillna(0)
+    return candidates.assign(
+        allocation=candidates["randomised"] == "yes",
         outcome_rank=candidates["outcome_type"].map(OUTCOME_ORDER.index),
-        people=-(candidates["n_a"].astype(float) + candidates["n_b"].astype(float)).fillna(0),
+        people=-people.groupby(candidates["study"]).transform("max"),
         listed=listed.loc[candidates.index],
         time=-candidates["week"].fillna(np.inf),
-    ).sort_values(["outcome_rank", "people", "listed", "time"], kind="stable")
-    key = [*ONE_POOL, "cohort"] + (["strategy"] if scope == "by strategy" else [])
-    for _, rows in order.groupby(key, dropna=False):
-        kept, others = rows.index[0], rows.index[1:]
-        table.loc[others, "why_not"] = [_repeat(table.loc[i], table.loc[kept]) for i in others]
-        table.loc[others, "pooled"] = "no"
+    ).sort_values(
+        ["collection_rank", "outcome_rank", "people", "study", "listed", "time"], kind="stable"
+    )
 
 
 def _repeat(row: pd.Series, kept: pd.Series) -> str:
@@ -97,7 +114,7 @@ def _repeat(row: pd.Series, kept: pd.Series) -> str:
         return f"the same people are in the pool through {kept['study']}"
     if row["outcome_type"] != kept["outcome_type"]:
         return f"the trial is in the pool with {kept['outcome_type']}"
-    if row["outcome"] != kept["outcome"] and row["computed_from"] == kept["computed_from"]:
+    if row["outcome"] != kept["outcome"]:
         return f"the outcome listed first is in the pool ({kept['outcome']})"
     if pd.notna(kept["week"]) and row["week"] != kept["week"]:
         return f"a later time is in the pool (week {kept['week']:g})"

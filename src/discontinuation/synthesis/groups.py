@@ -289,10 +289,17 @@ def _note(result: PooledEffect, group: pd.DataFrame) -> str:
     scale = str(group["scale"].iat[0])
     notes = []
     if result.knapp_hartung and result.truncated:
-        plain = pool(estimates, variances, method=result.method, truncate=False)
+        plain = pool(
+            estimates,
+            variances,
+            method=result.method,
+            truncate=False,
+            confidence=result.confidence,
+        )
         notes.append(f"untruncated Hartung-Knapp interval {_range(plain, scale)}")
     if result.knapp_hartung:
-        wald = pool(estimates, variances, method="DL", knapp_hartung=False)
+        level = result.confidence
+        wald = pool(estimates, variances, method="DL", knapp_hartung=False, confidence=level)
         notes.append(f"RevMan's interval before 2025 (DL, normal) {_range(wald, scale)}")
     if round(result.i2) != round(result.i2_q):
         notes.append(f"I2 from Q (older RevMan) {result.i2_q:.0f} %, from tau2 {result.i2:.0f} %")

@@ -65,7 +65,12 @@ def _tests(group: pd.DataFrame, rule: PoolingRule) -> dict[str, Any]:
     y, v = _numbers(group)
     test = egger(y, v)
     filled = trim_and_fill(
-        y, v, method=rule.method, knapp_hartung=rule.knapp_hartung, truncate=rule.truncate
+        y,
+        v,
+        method=rule.method,
+        knapp_hartung=rule.knapp_hartung,
+        truncate=rule.truncate,
+        confidence=rule.confidence,
     )
     natural = _natural(filled.pooled, str(group["scale"].iat[0]))
     return {

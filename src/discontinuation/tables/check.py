@@ -24,6 +24,10 @@ PATTERNS = {
 }
 
 
+# What float() also takes is refused: 1_0, digits of other scripts, infinity, surrounding spaces.
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
 @dataclass(frozen=True)
 class RawTable:
     """A table as written: text cells, with the row number of each record.
@@ -90,11 +94,10 @@ def check_references(
 
 
 def number(text: str) -> float | None:
-    """Read a number, or return None for anything else (blank included)."""
-    try:
-        value = float(text)
-    except ValueError:
+    """Read a plain number, or return None for anything else (blank included)."""
+    if not NUMBER.fullmatch(text):
         return None
+    value = float(text)
     return value if math.isfinite(value) else None
 
 
@@ -125,7 +128,7 @@ def _number_problem(text: str, column: Column) -> str | None:
     kind = "a whole number" if column.type == "integer" else "a number"
     limits = _limits(column)
     if value is None:
-        hint = " (with a point, not a comma)" if re.fullmatch(r"-?\d+,\d+", text) else ""
+        hint = " (with a point, not a comma)" if re.fullmatch(r"-?[0-9]+,[0-9]+", text) else ""
         return f"is not {kind}{hint}; allowed: {kind}{limits}, or blank"
     too_small = column.minimum is not None and value < column.minimum
     too_large = column.maximum is not None and value > column.maximum
@@ -133,17 +136,17 @@ def _number_problem(text: str, column: Column) -> str | None:
     if too_small or too_large or fraction:
         return f"allowed: {kind}{limits}"
     if column.type == "integer" and not re.fullmatch(r"-?\d+", text):
-        return "is to be written as a whole number, without a decimal point"
+        return "is to be written in digits only, without a decimal point"
     return None
 
 
 def _limits(column: Column) -> str:
     low, high = column.minimum, column.maximum
     if low is not None and high is not None:
-        return f" from {low:g} to {high:g}"
+        return f" from {low:.10g} to {high:.10g}"
     if low is not None:
-        return f" of {low:g} or more"
-    return f" of {high:g} or less" if high is not None else ""
+        return f" of {low:.10g} or more"
+    return f" of {high:.10g} or less" if high is not None else ""
 
 
 def _header_problems(raw: RawTable, table: Table) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 STOPPED = ("abrupt", "taper", "unspecified")
 # Arms are compared only when all of these are the same.
-SAME = ["study", "comparison", "cointervention", "outcome", "outcome_type", "estimator"]
+SAME = ["study", "comparison", "cointervention", "outcome", "outcome_type", "estimator", "score"]
 
 OUTCOME_GROUPS = {
     "relapse": "relapse",
@@ -55,11 +55,15 @@ def join_results(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     -------
     DataFrame
         One row per result; the arm's and the study's columns carry no suffix, except `note`,
-        `tag`, `source` and `reading`, which are those of the result.
+        `tag`, `source` and `reading`, which are those of the result. Where only a count is
+        given, `event_free` follows from it.
     """
     arms = frames["arms"].drop(columns=["reading", "tag", "source", "note", "collection", "use"])
     studies = frames["studies"].drop(columns=["reading", "tag", "source", "note"])
     results = frames["results"].drop(columns=["collection", "use"])
+    counted = 1 - results["events"].astype(float) / results["n"].astype(float)
+    crude = results["estimator"] == "crude"
+    results["event_free"] = results["event_free"].fillna(counted.where(crude))
     joined = results.merge(arms, on=["study", "arm"], how="left", validate="many_to_one")
     return joined.merge(studies, on="study", how="left", validate="many_to_one")
 

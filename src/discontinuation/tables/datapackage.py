@@ -115,8 +115,8 @@ def write_dictionary(folder: Path) -> str:
 
 def _limits(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
-        return f"{low:g} to {high:g}"
-    return f"{low:g} or more" if low is not None else ""
+        return f"{low:.10g} to {high:.10g}"
+    return f"{low:.10g} or more" if low is not None else ""
 
 
 def generate(folder: Path) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
+from typing import NamedTuple
 
 from discontinuation.problems import Problem
 from discontinuation.tables.check import Cells, RawTable, number
@@ -26,6 +27,8 @@ def check_evidence_rules(raw: Mapping[str, RawTable]) -> list[Problem]:
     """
     problems: list[Problem] = []
     randomised = _sizes(raw)
+    for row, cells in _rows(raw, "studies"):
+        problems += _at(raw["studies"], row, cells, _study_rules(cells))
     for row, cells in _rows(raw, "arms"):
         problems += _at(raw["arms"], row, cells, _arm_rules(cells))
     for row, cells in _rows(raw, "results"):
@@ -35,6 +38,8 @@ def check_evidence_rules(raw: Mapping[str, RawTable]) -> list[Problem]:
         problems += _at(raw["effects"], row, cells, _effect_rules(cells))
     if "results" in raw:
         problems += _rising_curves(raw["results"])
+        problems += _falling_counts(raw["results"])
+    problems += _effects_of_unknown_studies(raw)
     return problems
 
 
@@ -81,6 +86,24 @@ def _not_above(cells: Cells, part: str, whole: str) -> Iterator[Finding]:
         yield part, f"is more than {whole} {size:g}; allowed: 0 to {size:g}"
 
 
+def _above_zero(cells: Cells, *columns: str) -> Iterator[Finding]:
+    for column, value in zip(columns, _get(cells, *columns), strict=True):
+        if value == 0:
+            yield column, "gives no precision; allowed: above 0, or blank if 0 is what is printed"
+
+
+def _wide(cells: Cells, low: str, high: str) -> Iterator[Finding]:
+    lower, upper = _get(cells, low, high)
+    if lower is not None and lower == upper:
+        yield low, f"equals {high}, an interval without width; allowed: below {high}, or both blank"
+
+
+def _study_rules(cells: Cells) -> Iterator[Finding]:
+    # A cluster size alone is kept: it is often printed without its correlation.
+    if cells.get("icc") and not cells.get("cluster_size"):
+        yield "icc", "needs cluster_size beside it; allowed: both, or a blank icc"
+
+
 def _arm_rules(cells: Cells) -> Iterator[Finding]:
     yield from _ordered(cells, "taper_days_lower", "taper_days", "taper_days_upper")
     if cells.get("strategy") in ("maintain", "new_start") and cells.get("taper_days"):
@@ -109,9 +132,52 @@ def _result_rules(cells: Cells, randomised: float | None) -> Iterator[Finding]:
     ):
         yield "estimator", "a survival quantile needs both its week and its event_free level"
 
+    yield from _precision_rules(cells)
+
+
+def _precision_rules(cells: Cells) -> Iterator[Finding]:
+    """Report limits and errors from which no variance follows."""
+    yield from _event_free_interval(cells)
+    estimator = cells.get("estimator")
+    if estimator == "survival_quantile":
+        (week,) = _get(cells, "week")
+        if week == 0:
+            yield "week", "a survival quantile is reached after week 0; allowed: above 0"
+        yield from _above_zero(cells, "week_se", "week_lower")
+        yield from _wide(cells, "week_lower", "week_upper")
+    if estimator in ("mean", "restricted_mean"):
+        yield from _above_zero(cells, "sd", "se")
+        yield from _wide(cells, "mean_lower", "mean_upper")
+        (n,) = _get(cells, "n")
+        spread = any(cells.get(name) for name in ("sd", "se", "mean_lower", "mean_upper"))
+        if spread and n is not None and n < 2:
+            yield "n", "a spread between people needs at least 2; allowed: 2 or more, or blank"
+
+
+def _event_free_interval(cells: Cells) -> Iterator[Finding]:
+    low, high = "event_free_lower", "event_free_upper"
+    lower, value, upper = _get(cells, low, "event_free", high)
+    if lower is None or upper is None:
+        return
+    yield from _wide(cells, low, high)
+    if lower == 0 and upper == 1:
+        yield low, "an interval from 0 to 1 says nothing; allowed: a narrower one, or both blank"
+    elif lower == 0 < upper == value:
+        yield high, f"equals event_free while {low} is cut at 0; allowed: above it, or both blank"
+    elif upper == 1 > lower == value:
+        yield low, f"equals event_free while {high} is cut at 1; allowed: below it, or both blank"
+
 
 def _effect_rules(cells: Cells) -> Iterator[Finding]:
     yield from _ordered(cells, "lower", "estimate", "upper")
+    yield from _wide(cells, "lower", "upper")
+    yield from _above_zero(cells, "se")
+    (p,) = _get(cells, "p_value")
+    if cells.get("p_relation") == "exact" and p in (0, 1):
+        yield (
+            "p_value",
+            "is rounded, not exact; allowed: above 0 and below 1, 'below' in p_relation, or blank",
+        )
     yield from _ordered(cells, "week", "week", "week_upper")
     yield from _not_above(cells, "events_1", "n_1")
     yield from _not_above(cells, "events_2", "n_2")
@@ -139,24 +205,51 @@ def _logrank_rules(cells: Cells) -> Iterator[Finding]:
         yield "estimate", "equal crude risks: the P value does not say which arm fares worse"
 
 
+def _effects_of_unknown_studies(raw: Mapping[str, RawTable]) -> Iterator[Problem]:
+    """Report effects of a trial or cohort that is not described; a review's need not be."""
+    known = {cells.get("study") for _, cells in _rows(raw, "studies")}
+    for row, cells in _rows(raw, "effects"):
+        study = cells.get("study")
+        if cells.get("kind") in ("trial", "cohort") and study and study not in known:
+            message = "is not in studies; allowed for a trial or cohort: a study key of studies"
+            yield Problem(raw["effects"].file, message, row, "study", study)
+
+
 def _rising_curves(results: RawTable) -> Iterator[Problem]:
     """Report event-free proportions that rise over time within an arm."""
-    curves: dict[tuple[str, ...], list[tuple[float, float, int]]] = {}
+    for earlier, later in _successive(results, "event_free", ("kaplan_meier", "crude")):
+        if later.value > earlier.value:
+            message = f"is higher than the {earlier.value:g} of an earlier week (row {earlier.row})"
+            yield Problem(results.file, message, later.row, "event_free", f"{later.value:g}")
+
+
+def _falling_counts(results: RawTable) -> Iterator[Problem]:
+    """Report events that become fewer over time within an arm."""
+    for earlier, later in _successive(results, "events", ("crude",)):
+        if later.value < earlier.value:
+            message = (
+                f"is fewer than the {earlier.value:.10g} of an earlier week (row {earlier.row}); "
+                "allowed: events counted from the start, which never fall"
+            )
+            yield Problem(results.file, message, later.row, "events", f"{later.value:.10g}")
+
+
+class _Point(NamedTuple):
+    week: float
+    value: float
+    row: int
+
+
+def _successive(
+    results: RawTable, column: str, estimators: Collection[str]
+) -> Iterator[tuple[_Point, _Point]]:
+    """Pair each value of an arm's outcome with that of the next week."""
+    curves: dict[tuple[str, ...], list[_Point]] = {}
     for row, cells in results.numbered():
-        week, event_free = _get(cells, "week", "event_free")
-        estimator = cells.get("estimator", "")
-        if week is None or event_free is None or estimator not in ("kaplan_meier", "crude"):
+        week, value = _get(cells, "week", column)
+        if week is None or value is None or cells.get("estimator") not in estimators:
             continue
-        key = (*(cells.get(name, "") for name in ("study", "arm", "outcome")), estimator)
-        curves.setdefault(key, []).append((week, event_free, row))
+        key = tuple(cells.get(name, "") for name in ("study", "arm", "outcome", "estimator"))
+        curves.setdefault(key, []).append(_Point(week, value, row))
     for points in curves.values():
-        points.sort()
-        for (_, before, first), (_, after, row) in pairwise(points):
-            if after > before:
-                yield Problem(
-                    results.file,
-                    f"is higher than the {before:g} of an earlier week (row {first})",
-                    row,
-                    "event_free",
-                    f"{after:g}",
-                )
+        yield from pairwise(sorted(points))

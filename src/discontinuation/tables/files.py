@@ -16,7 +16,17 @@ SCHEMA_VERSION = "1"
 
 def read_tables(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
     """Read Parquet tables, keyed by the names of their files."""
-    return {Path(path).stem: pd.read_parquet(path) for path in paths}
+    return {Path(path).stem: read_table(path) for path in paths}
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read one Parquet table; blank text is None, also in a column that holds nothing else."""
+    frame = pd.read_parquet(path)
+    for name in frame.columns:
+        if isinstance(frame[name].dtype, pd.StringDtype):
+            blank = [None if pd.isna(value) else value for value in frame[name]]
+            frame[name] = pd.Series(blank, index=frame.index, dtype=object)
+    return frame
 
 
 def write_table(
