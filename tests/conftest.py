@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Before anything imports numpy: small matrices are slower on several threads than on one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parents[1]
 # Real datasets that are not ours to ship lie beside the project on developers' machines.
 SHARED = ROOT.parent / "shared"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -24,7 +25,10 @@ TYPE_NAMES = {
 
 
 def complete_config(
-    config: dict[str, Any], schema: dict[str, Any], file: str = "configuration"
+    config: dict[str, Any],
+    schema: dict[str, Any],
+    file: str = "configuration",
+    place: str = "",
 ) -> dict[str, Any]:
     """Check a configuration against its JSON schema and fill in the defaults.
 
@@ -36,6 +40,8 @@ def complete_config(
         JSON schema, draft 2020-12.
     file
         How messages call it.
+    place
+        The key under which it stands there, if it is a part of a larger one.
 
     Returns
     -------
@@ -49,7 +55,7 @@ def complete_config(
         allowed.
     """
     completed = copy.deepcopy(config)
-    _fill(completed, schema)
+    _fill(completed, schema, schema.get("$defs", {}))
     errors = sorted(Draft202012Validator(schema).iter_errors(completed), key=lambda e: list(e.path))
     problems = [problem for error in errors for problem in _problems(error, file)]
     problems += _not_rising(completed, schema, file)
@@ -58,20 +64,31 @@ def complete_config(
     # JSON schema compares NaN and infinity with its limits, and names every missing key of an
     # object once for each of them.
     others = [problem for problem in dict.fromkeys(problems) if problem.column not in places]
-    refuse([*endless, *others])
+    refuse(replace(problem, column=_below(place, problem)) for problem in [*endless, *others])
     return completed
 
 
-def _fill(value: Any, schema: dict[str, Any]) -> None:
+def _below(place: str, problem: Problem) -> str:
+    return ".".join(filter(None, [place, problem.column]))
+
+
+def _fill(value: Any, schema: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """Write the defaults into a configuration; `$ref` leads to the schema's own definitions."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].removeprefix("#/$defs/")]
     if isinstance(value, dict):
-        for key, part in schema.get("properties", {}).items():
+        known = schema.get("properties", {})
+        for key, part in known.items():
             if key not in value and "default" in part:
                 value[key] = copy.deepcopy(part["default"])
-            if key in value:
-                _fill(value[key], part)
+        others = schema.get("additionalProperties")
+        for key in value:
+            part = known.get(key, others)
+            if isinstance(part, dict):
+                _fill(value[key], part, definitions)
     elif isinstance(value, list):
         for item in value:
-            _fill(item, schema.get("items", {}))
+            _fill(item, schema.get("items", {}), definitions)
 
 
 def _not_finite(value: Any, file: str, path: str = "") -> Iterator[Problem]:
@@ -140,6 +157,7 @@ def _rule(error: ValidationError, rule: Any) -> str:
         "minItems": "a list of at least {}",
         "minLength": "text of at least {} character",
         "maxLength": "text of at most {} characters",
+        "minProperties": "a group of at least {} key",
     }
     kind = str(error.validator)
     if kind == "type":
@@ -147,6 +165,8 @@ def _rule(error: ValidationError, rule: Any) -> str:
         return "allowed: " + " or ".join(TYPE_NAMES[name] for name in names)
     if kind == "enum":
         return allowed_values([str(value) for value in rule], str(error.instance))
+    if kind == "pattern":
+        return f"allowed: text of the form {rule}"
     if kind in limits:
         return "allowed: " + limits[kind].format(rule)
     return "allowed: a list without repetitions" if kind == "uniqueItems" else error.message

@@ -7,14 +7,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from discontinuation.fingerprint import ROOT
 from discontinuation.ingest.evidence import Collection, read_collection
 from discontinuation.ingest.workbook import WORKBOOK, write_workbook
-from discontinuation.problems import Problem, refuse
+from discontinuation.ingest.yaml_text import UniqueKeyLoader, read_yaml
 
 PROJECT = ROOT.parents[1]
 CONFIG = "config.yaml"
@@ -76,20 +73,6 @@ def check_review(folder: Path) -> str:
     return summary(read_collection(folder))
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    message = f"the key {key.value!r} stands there more than once"
-                    raise yaml.MarkedYAMLError(problem=message, problem_mark=key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def check_settings(folder: Path) -> None:
     """Check that a review's configuration can be read; the workflow checks what it says.
 
@@ -99,23 +82,8 @@ def check_settings(folder: Path) -> None:
         If it is missing, not UTF-8, not YAML, not a group of keys, or says something twice.
     """
     path = folder / CONFIG
-    name = str(path)
-    try:
-        settings = yaml.load(path.read_bytes().decode("utf-8"), Loader=_UniqueKeys)
-    except OSError as error:
-        missing = not path.exists()
-        message = "the file is missing" if missing else f"cannot be read ({error.strerror})"
-        refuse([Problem(name, message)])
-    except UnicodeDecodeError as error:
-        row = error.object[: error.start].count(b"\n") + 1
-        refuse([Problem(name, "is not UTF-8; save the file as UTF-8", row)])
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "problem", None) or " ".join(str(error).split())
-        refuse([Problem(name, f"cannot be used as YAML ({reason})", mark and mark.line + 1)])
-    else:
-        if not isinstance(settings, dict):
-            refuse([Problem(name, "allowed: a group of keys")])
+    # Snakemake reads it as YAML 1.1.
+    read_yaml(path, str(path), UniqueKeyLoader)
 
 
 def summary(collection: Collection) -> str:

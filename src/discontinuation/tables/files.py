@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,18 @@ def write_table(
             _write_parquet(frame, path, provenance or {})
         else:
             raise ValueError(f"{path.name}: a table is written as .csv or .parquet")
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Give an empty folder that takes the place of an earlier one only once all is written."""
+    path = Path(path)
+    fresh = path.with_name(f"{path.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    yield fresh
+    shutil.rmtree(path, ignore_errors=True)
+    fresh.rename(path)
 
 
 def _write_parquet(frame: pd.DataFrame, path: Path, provenance: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its type, meaning, unit and limits."""
+    """One column: its type, meaning, unit and limits; a moment is a point in time."""
 
     name: str
     type: str
@@ -25,6 +25,7 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     pattern: str | None = None
+    moment: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -67,7 +68,7 @@ def read_schema(name: str) -> dict[str, Table]:
     Parameters
     ----------
     name
-        "evidence" or "reference": a YAML file beside this module.
+        "evidence", "reference" or "canonical": a YAML file beside this module.
 
     Returns
     -------
@@ -103,6 +104,7 @@ def _column(text: dict[str, Any]) -> Column:
         minimum=limits.get("minimum"),
         maximum=limits.get("maximum"),
         pattern=limits.get("pattern"),
+        moment=text.get("moment", False),
     )
 
 

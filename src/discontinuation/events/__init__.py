@@ -1,0 +1,1 @@
+"""When did this person deteriorate, by which published-style definition?"""
