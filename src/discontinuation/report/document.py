@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from discontinuation.report import views
 from discontinuation.report import words as say
 from discontinuation.report.cells import TableView
 from discontinuation.report.headline import headline_pools
-from discontinuation.report.inline import FigureFiles, inline_svg, natural_width
+from discontinuation.report.inline import FigureFiles
+from discontinuation.report.page import render_page, show_figure
 from discontinuation.tables.comparisons import STOPPED
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 FIGURES = {
     "forest": (
@@ -57,6 +51,7 @@ def render_report(
     config: Mapping[str, Any],
     code: Mapping[str, str | None],
     inputs: Mapping[str, str],
+    datasets: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Write the report.
 
@@ -72,25 +67,17 @@ def render_report(
         From `provenance.describe_code`.
     inputs
         SHA-256 of each input file.
+    datasets
+        name, title, description, synthetic and notices of each dataset with a page of its own.
 
     Returns
     -------
     str
         HTML. Everything that comes from data is escaped; the page may not ask for anything.
     """
-    environment = Environment(
-        loader=PackageLoader("discontinuation", "report/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script = (TEMPLATES / "document.js").read_text(encoding="utf-8")
-    page = environment.get_template("document.html").render(
+    return render_page(
+        "document.html",
         title=config["title"],
-        style=Markup((TEMPLATES / "document.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=_content_hash(script),
         statements=say.FIXED_STATEMENTS,
         first=first_screen(tables, config["evidence"]),
         sections=sections(tables),
@@ -99,32 +86,14 @@ def render_report(
         directions=say.DIRECTIONS,
         tags=views.tags_used(tables, ("studies", "results", "effects", "findings")),
         doubtful=say.DOUBTFUL_TAGS,
-        figures={figure.name: _figure(figure) for figure in figures},
+        figures={figure.name: show_figure(figure, *FIGURES[figure.name]) for figure in figures},
         methods=say.methods(config["evidence"]),
         seed=config["seed"],
         code=code,
         inputs=inputs,
         collections=config["evidence"]["sources"],
+        datasets=datasets,
     )
-    return page + "\n"
-
-
-def _content_hash(script: str) -> str:
-    """Hash the script for the page's content policy, so that no other script can run."""
-    digest = hashlib.sha256(script.encode()).digest()
-    return base64.b64encode(digest).decode("ascii")
-
-
-def _figure(figure: FigureFiles) -> dict[str, Any]:
-    title, text = FIGURES[figure.name]
-    return {
-        "name": figure.name,
-        "title": title,
-        "text": text,
-        "svg": Markup(inline_svg(figure, f"{title}. {text}")),
-        "width": natural_width(figure),
-        "downloads": [(name, kind, Markup(address)) for name, kind, address in figure.downloads],
-    }
 
 
 def first_screen(tables: Mapping[str, pd.DataFrame], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,25 @@ CLASS_MARKS = {
 }
 BAND_COLOURS = ("#D55E00", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#CC79A7")
 
+PHASE_COLOURS = {
+    "before": "#999999",
+    "full": "#0072B2",
+    "reduced": "#56B4E9",
+    "off": "#D55E00",
+    "unknown": "#DDDDDD",
+}
+PHASE_NAMES = {
+    "before": "before the first dose",
+    "full": "at the highest dose so far",
+    "reduced": "below the highest dose so far",
+    "off": "at dose 0",
+    "unknown": "dose not known",
+    "all": "all together",
+}
+# From little to much; light to dark, so that they keep their order in grey.
+SHADES = ("#DEEBF7", "#9ECAE1", "#6BAED6", "#3182BD", "#08519C")
+NOTHING = "#F6C9A8"  # none at all, where there could have been some
+
 
 def class_name(drug_class: str) -> str:
     """Write a drug class for people."""
