@@ -17,9 +17,11 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/evidence.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/datasets.smk"
 include: "workflow/rules/reporting.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/notebooks.smk"
+include: "workflow/rules/fetch.smk"
 
 
 localrules:
@@ -30,10 +32,12 @@ localrules:
 rule all:
     default_target: True
     input:
+        collect("results/datasets/{dataset}/report.html", dataset=DATASETS),
         "results/report/report.html",
         "results/provenance/run.json",
         "results/provenance/run-crate.zip",
 
 
 onsuccess:
-    logger.info(f"The report is {Path('results/report/report.html').absolute()}")
+    if Path("results/report/report.html").exists():
+        logger.info(f"The report is {Path('results/report/report.html').absolute()}")

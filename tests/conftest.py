@@ -40,6 +40,13 @@ def run_snakemake(*options, directory, check=True):
     return done
 
 
+def pytest_collection_modifyitems(items):
+    """Keep the tests that look at the finished run on one worker, so that it is made once."""
+    for item in items:
+        if {"finished", "own_evidence"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group("run"))
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """Folder of one finished default run."""

@@ -58,6 +58,17 @@ def _parser() -> argparse.ArgumentParser:
         step = steps.add_parser(name, help=text)
         step.add_argument("folder", type=Path)
         step.set_defaults(action=action, command=name)
+    new = commands.add_parser("new", help="draft the declaration of a dataset from its files")
+    new.add_argument("name")
+    new.add_argument("--from", dest="files", type=Path, nargs="+", required=True, metavar="FILE")
+    new.set_defaults(action=_dataset_new)
+    check = commands.add_parser("check", help="read, map and validate a dataset, run nothing")
+    check.add_argument("name", help="its name in config/datasets, or a path to its YAML file")
+    check.add_argument("--data", type=Path, help="folder with a copy of the data")
+    check.set_defaults(action=_dataset_check)
+    run = commands.add_parser("run", help="one dataset's report; options of Snakemake may follow")
+    run.add_argument("name", help="its name in config/datasets, or a path to its YAML file")
+    run.set_defaults(action=_dataset_run, command="run")
     return parser
 
 
@@ -91,6 +102,26 @@ def _review_run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     check_settings(options.folder)
     print(check_review(options.folder))
     return run_review(options.folder, rest)
+
+
+def _dataset_new(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from discontinuation.ingest.draft import new_command
+
+    print(new_command(options.name, options.files))
+    return 0
+
+
+def _dataset_check(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from discontinuation.single_dataset import check_dataset
+
+    print(check_dataset(options.name, options.data))
+    return 0
+
+
+def _dataset_run(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from discontinuation.single_dataset import run_dataset
+
+    return run_dataset(options.name, rest)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def describe_run(
     inputs
         Files that the run read.
     benchmarks
-        Folder with one TSV per rule.
+        Folder with one TSV per rule, and per dataset in a folder of the rule.
     project
         Folder of the project, from which paths are told.
 
@@ -98,9 +98,10 @@ def _relative(path: Path, project: Path) -> str:
 def wall_seconds(benchmarks: Path) -> dict[str, float]:
     """Read the wall time of each rule from its benchmark file."""
     seconds = {}
-    for path in sorted(benchmarks.glob("*.tsv")):
+    for path in sorted(benchmarks.rglob("*.tsv")):
         with path.open(encoding="utf-8", newline="") as lines:
-            seconds[path.stem] = float(next(csv.DictReader(lines, delimiter="\t"))["s"])
+            job = path.relative_to(benchmarks).with_suffix("").as_posix()
+            seconds[job] = float(next(csv.DictReader(lines, delimiter="\t"))["s"])
     return seconds
 
 

@@ -4,6 +4,7 @@ Everything that can be refused is refused here, before any job runs: a job that 
 has already removed its earlier outputs.
 """
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -13,7 +14,13 @@ from snakemake.exceptions import WorkflowError
 
 from discontinuation.config import complete_config
 from discontinuation.fingerprint import source_digest
+from discontinuation.ingest.declaration import (
+    declarations_beside,
+    find_declaration,
+    read_declaration,
+)
 from discontinuation.ingest.evidence import collection_files, find_collections
+from discontinuation.ingest.places import locate, mirror_folder
 from discontinuation.ingest.reference import check_reference
 from discontinuation.problems import InvalidInput
 from discontinuation.tables.schema import read_schema
@@ -23,18 +30,29 @@ from discontinuation.tables.schema import read_schema
 if Path(sys.executable).exists():
     sys.executable = shlex.quote(sys.executable)
 
+# Small matrices are slower on several threads than on one, and jobs share the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 PROJECT = Path(workflow.basedir)
 SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.yaml"
+INSTRUMENTS = str(PROJECT / "data" / "reference" / "instruments.yaml")
 WINDOWS = str(PROJECT / "data" / "reference" / "withdrawal_windows.csv")
 
 try:
     config.update(
         complete_config(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
     )
+    DATASETS = {
+        path.stem: read_declaration(path)
+        for path in map(find_declaration, config["datasets"])
+    }
     COLLECTIONS = find_collections(config["evidence"]["sources"], [Path(), PROJECT])
     check_reference(Path(WINDOWS))
 except InvalidInput as error:
     raise WorkflowError(str(error)) from None
+
+# Those that are switched off can still be fetched; one that is not finished is no obstacle.
+DECLARATIONS = {**declarations_beside(), **DATASETS}
 
 EVIDENCE_FILES = [
     str(path) for folder, _ in COLLECTIONS for path in collection_files(folder)
@@ -50,6 +68,20 @@ def code(*names):
 def setting(*names):
     """Choose some settings of the evidence run, so that only their changes rerun a rule."""
     return {name: config["evidence"][name] for name in names}
+
+
+def dataset_files(wildcards):
+    """Find the files of a dataset, or say which are missing and how to get them."""
+    declaration = DATASETS[wildcards.dataset]
+    paths, problems = locate(
+        declaration.content["files"],
+        mirror_folder(config["data_mirror"]),
+        declaration.name,
+        declaration.file,
+    )
+    if problems:
+        raise WorkflowError(str(InvalidInput(problems)))
+    return [str(path) for path in paths.values()]
 
 
 def both(stem):

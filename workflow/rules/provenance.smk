@@ -9,6 +9,7 @@ rule record_provenance:
     input:
         results=rules.write_report.input,
         report="results/report/report.html",
+        readings=collect("results/datasets/{dataset}/reading.json", dataset=DATASETS),
     output:
         run=update("results/provenance/run.json"),
     log:

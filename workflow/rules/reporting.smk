@@ -24,6 +24,8 @@ rule write_report:
         tables=rules.gather_evidence.output.current,
         svg=collect("results/figures/{name}.svg", name=DRAWN),
         png=collect("results/figures/{name}.png", name=DRAWN),
+        # The report leads to their pages.
+        pages=collect("results/datasets/{dataset}/report.html", dataset=DATASETS),
     output:
         html=report(
             update("results/report/report.html"),
@@ -39,12 +41,17 @@ rule write_report:
         "../../environment.yml"
     params:
         config=config,
+        datasets=[
+            {"name": name, **declaration.content}
+            for name, declaration in DATASETS.items()
+        ],
         inputs=EVIDENCE_FILES + [WINDOWS],
         project=str(PROJECT),
         code=code(
             "report.document",
             "provenance",
             "report/templates/document.html",
+            "report/templates/head.html",
             "report/templates/parts.html",
             "report/templates/document.css",
             "report/templates/document.js",

@@ -20,5 +20,6 @@ html = render_report(
     config=snakemake.params.config,
     code=describe_code(project),
     inputs=hash_inputs(map(Path, snakemake.params.inputs), project),
+    datasets=snakemake.params.datasets,
 )
 Path(snakemake.output.html).write_text(html, encoding="utf-8", newline="\n")

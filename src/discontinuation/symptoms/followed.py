@@ -241,7 +241,8 @@ def _single_cases(
     spans = given["follow_up"].drop_duplicates("person").set_index("person")
     starts, ends = spans["start"].to_dict(), spans["end"].to_dict()
     for (person, item), rows in course.aligned.groupby(["person", "item"], sort=False):
-        span = (float(starts[person]), float(ends[person]))
+        # Observation that ends with a day does not reach into the next one.
+        span = (float(starts[person]), max(float(starts[person]), np.ceil(ends[person]) - 1.0))
         own = doses.loc[doses["person"] == person]
         series = rows[["day", "value"]].assign(day=rows["day"])
         try:

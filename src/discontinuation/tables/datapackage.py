@@ -23,7 +23,8 @@ TEXT = {
         "sentence is our own. A cell that no text could fill is blank. Where two readings differ, "
         "the tables hold the first and `corrections.csv` holds both values, the one used, and why."
     ),
-    "reference": "A cell without a source is blank: nothing is filled from memory.",
+    "reference": "A cell without a source is blank. General knowledge that was found in no text is "
+    "tagged UM and marked wherever it is used.",
 }
 
 

@@ -1,0 +1,1 @@
+"""How fast did the drug really leave?"""
