@@ -55,3 +55,22 @@ def test_totals_without_items_are_accepted_and_limit_what_runs(tmp_path, capsys)
     (tmp_path / "scores.csv").write_text(scores, encoding="utf-8")
     assert main(["check", str(path), "--data", str(tmp_path)]) == 0
     assert "scale has totals without items" in capsys.readouterr().out
+
+
+def test_a_summary_shows_what_most_often_goes_unseen(tmp_path, capsys):
+    path = write_dataset(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    text = text.replace("- from: scores\n", "- from: scores\n      where: {item: [1, 2, 17]}\n")
+    text += """
+events:
+  definitions:
+    - {id: any, title: t, source: s, tag: P, counts_as: either, rule: {reported: recordet}}
+"""
+    path.write_text(text, encoding="utf-8")
+    with (tmp_path / "scores.csv").open("a", encoding="utf-8") as stream:
+        stream.write("04,200,1,1\n")
+    assert main(["check", str(path), "--data", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "look again: no row has item 17" in said
+    assert "the data record no 'recordet'; allowed: recorded (did you mean 'recorded'?)" in said
+    assert "assessments: day 0 to 200; 0 rows before the follow-up, 1 row after it" in said

@@ -20,7 +20,7 @@ from ingest.readers import writers
 
 PEOPLE = [f"P{number:02d}" for number in range(1, 13)]
 ARMS = ["Continue", "Taper over 4 weeks", "Placebo"] * 4
-STRATEGIES = {"Continue": "maintain", "Taper over 4 weeks": "taper", "Placebo": "abrupt"}
+STRATEGIES = {"Continue": "maintain", "Taper over 4 weeks": "taper", "Placebo": "unspecified"}
 AGES = [30 + 3 * i for i in range(12)]
 SEXES = ["F", "M", "F"] * 4
 ENDS = [40 if i % 5 == 0 else 56 for i in range(12)]

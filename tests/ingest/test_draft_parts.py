@@ -234,7 +234,7 @@ def test_names_of_instruments(text, instrument):
 @pytest.mark.parametrize(
     ("text", "strategy", "days"),
     [
-        ("Placebo", "abrupt", None),
+        ("Placebo", "unspecified", None),
         ("abrupt stop", "abrupt", None),
         ("4-week taper", "taper", 28),
         ("Taper over 14 days", "taper", 14),

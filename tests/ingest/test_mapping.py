@@ -14,6 +14,7 @@ from discontinuation.ingest.rows import (
     same_value,
     start_rows,
     take_one_per,
+    unmatched,
     widen,
 )
 from discontinuation.ingest.values import Aim, make_column
@@ -147,11 +148,15 @@ def test_one_row_of_each_group_or_a_problem():
     assert chosen.numbers.tolist() == [3, 4]
     last, _ = take_one_per(rows(frame), {**rule, "take": "last"}, "p", "f")
     assert last.frame["day"].tolist() == ["10", "1"]
-    tied = {"id": ["a", "a", "a"], "day": ["9", "9", "10"]}
+    tied = {"id": ["a", "a", "a"], "day": ["9", "9", "10"], "score": ["1", "2", "3"]}
     _, problems = take_one_per(rows(tied), rule, "p", "f")
     assert "nobody can tell" in str(problems[0])
     fine, problems = take_one_per(rows(tied), {**rule, "take": "last"}, "p", "f")
     assert fine.frame["day"].tolist() == ["10"]
+    assert problems == []
+    same = {**tied, "score": ["1", "1", "3"]}
+    either, problems = take_one_per(rows(same), rule, "p", "f")
+    assert len(either.frame) == 1
     assert problems == []
 
 
@@ -280,6 +285,35 @@ def test_codes_that_the_file_declares_missing_stay_missing_when_columns_become_r
     source = rows({"id": ["a"], "A1": [9.0], "A2": [9.0]}, user_missing={"A1": [9.0]})
     wide, _ = widen(source, {"pattern": "A{item}"}, "p", "f")
     assert wide.frame["value"].isna().tolist() == [True, False]
+
+
+def test_conditions_see_labels_and_declared_missing_codes_and_name_what_matches_nothing():
+    labels = {"arm": {1.0: "Stop", 2.0: "Continue"}}
+    source = rows({"arm": [1.0, 2.0, 99.0]}, value_labels=labels, user_missing={"arm": [99.0]})
+    for wanted in (["Stop"], [1]):
+        chosen, _ = apply_where(source, {"arm": {"is": wanted}}, "p", "f")
+        assert chosen.frame["arm"].tolist() == [1.0]
+    present, _ = apply_where(source, {"arm": {"present": True}}, "p", "f")
+    assert present.frame["arm"].tolist() == [1.0, 2.0]
+    assert unmatched(source, {"arm": {"is": ["Stopp", 2]}}) == "no row has arm 'Stopp'"
+
+
+def test_decimal_commas_are_named_and_declared():
+    spec = declared(column="mg")
+    values, problems = made({"mg": ["50,5", "x"]}, spec, "number")
+    assert values == [None, None]
+    assert "declare decimal: ','" in problems[0]
+    assert "decimal:" not in problems[1]
+    assert made({"mg": ["50,5"]}, {**spec, "decimal": ","}, "number") == ([50.5], [])
+
+
+def test_deteriorations_without_a_number_are_numbered_by_day(tmp_path):
+    path = write_dataset(tmp_path)
+    (tmp_path / "events.csv").write_text("id,onset,found\n03,26,28\n01,,50\n03,,10\n", "utf-8")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("        episode: nr\n", ""), encoding="utf-8")
+    events = load(path).tables["deteriorations"]
+    assert events[["person", "episode"]].to_numpy().tolist() == [["03", 2], ["01", 1], ["03", 1]]
 
 
 def test_empty_text_is_blank():

@@ -212,7 +212,8 @@ def test_a_dataset_may_declare_next_to_nothing():
 
 def test_steps_of_tables_of_people_are_masked():
     masked = mask_steps(STEPS, 5)
-    assert masked["rows_before_shown"].tolist() == ["14", "99"]
+    # How many there were before may stand elsewhere, and would tell the small difference.
+    assert masked["rows_before_shown"].tolist() == ["≥5", "99"]
     assert masked["rows_after_shown"].tolist() == ["≥5", "40"]
     assert masked["difference_shown"].tolist() == ["<5", "59"]
     assert pd.isna(masked.loc[0, "rows_after"])

@@ -37,7 +37,7 @@ html = render_dataset_report(
     dataset=dataset,
     tables=tables,
     summaries=read_tables(sorted(Path(snakemake.input.summaries).glob("*.parquet"))),
-    checks=pd.read_csv(snakemake.input.steps).assign(note=""),
+    checks=pd.read_csv(snakemake.input.steps).fillna({"note": ""}),
     figures=read_figures(snakemake.input.figures),
     methods=methods(dataset, tables),
     code=describe_code(Path(snakemake.params.project)),

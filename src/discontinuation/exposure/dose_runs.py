@@ -82,6 +82,23 @@ def stop_kinds(runs: pd.DataFrame, rule: Mapping[str, float]) -> pd.Series:
     return pd.Series(np.select([taper, abrupt], ["taper", "abrupt"], "other"), runs.index)
 
 
+def reach_the_end(runs: pd.DataFrame, follow_up: pd.DataFrame, gap_days: float) -> pd.Series:
+    """Mark the runs that were still going on when observation ended: nobody saw them stop.
+
+    Parameters
+    ----------
+    runs
+        From `find_dose_runs`.
+    follow_up
+        Canonical follow-up.
+    gap_days
+        The gap that starts a new run; a run whose last dose lies closer to the end than that may
+        have gone on.
+    """
+    end = runs["person"].map(follow_up.drop_duplicates("person").set_index("person")["end"])
+    return (end - (runs["last_day"] + 1.0) <= gap_days) & end.notna()
+
+
 def align_to_last_dose(assessments: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Pair each assessment with the run whose last dose it follows.
 

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from discontinuation.events.declared import definitions_from
-from discontinuation.events.definition import Definition
+from discontinuation.events.definition import Definition, Reported
 from discontinuation.events.derive import derive_deteriorations
+from discontinuation.events.evidence import rules_of
 from discontinuation.fingerprint import ROOT
 from discontinuation.ingest.declaration import Declaration, unconfirmed
 from discontinuation.ingest.mapping import MappedTable, map_tables
@@ -89,7 +90,7 @@ def load_dataset(declaration: Declaration, mirror: Path | None = None) -> Datase
         tables=tables,
         steps=steps,
         statements={source.file: source.statements for source in sources.values()},
-        notes=derived.notes,
+        notes=_stacked(_never_recorded(definitions, mapped), derived.notes),
         assessed=derived.assessed,
         inputs={content["files"][name]["path"]: sha256(path) for name, path in paths.items()},
     )
@@ -116,6 +117,26 @@ def _declared_parts(
     except InvalidInput as error:
         return instruments, [], error.problems
     return instruments, definitions, []
+
+
+def _stacked(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    filled = [frame for frame in (first, second) if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else second
+
+
+def _never_recorded(
+    definitions: list[Definition], mapped: Mapping[str, MappedTable]
+) -> pd.DataFrame:
+    """Note names of recorded deteriorations that the data do not hold: none, or misspelt?"""
+    known = set(mapped["deteriorations"].frame["definition"].dropna())
+    rows = []
+    for definition in definitions:
+        for rule in rules_of(definition):
+            if isinstance(rule, Reported) and rule.definition not in known:
+                near = allowed_values(sorted(known), rule.definition)
+                note = f"the data record no {rule.definition!r}; {near}"
+                rows.append({"definition": definition.id, "person": None, "note": note, "count": 0})
+    return pd.DataFrame(rows, columns=["definition", "person", "note", "count"])
 
 
 def _main_problems(

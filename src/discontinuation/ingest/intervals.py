@@ -42,7 +42,7 @@ def to_intervals(
         word = "day" if rule["from"] == "days" else "moment"
         refused[
             f"the same person and drug have two doses on this {word}; add them up with "
-            "'combine' or correct them"
+            "'combine', let one stand for both with 'combine' without 'sum', or correct them"
         ] = repeated
     if any(mask.any() for mask in refused.values()):
         return ordered, refused

@@ -24,6 +24,7 @@ from discontinuation.ingest.rows import (
     join_columns,
     start_rows,
     take_one_per,
+    unmatched,
     widen,
 )
 from discontinuation.ingest.values import (
@@ -160,9 +161,9 @@ def _clock(declaration: Declaration, sources: Sources) -> tuple[Clock, list[Prob
     spec = time[kind]
     if "constant" in spec:
         return _same_origin(kind, spec, file), [], []
-    rows, problems = apply_where(
-        start_rows(sources[time["file"]]), time.get("where", {}), "time", file
-    )
+    everybody = start_rows(sources[time["file"]])
+    note = unmatched(everybody, time.get("where", {}))
+    rows, problems = apply_where(everybody, time.get("where", {}), "time", file)
     if "one_per" in time and not problems:
         rows, problems = take_one_per(rows, time["one_per"], "time", file)
     absent = [column_problem(rows, name, f"time.{kind}", file) for name in used_columns(spec)]
@@ -174,13 +175,15 @@ def _clock(declaration: Declaration, sources: Sources) -> tuple[Clock, list[Prob
         return COUNTED, problems, []
     days, problems = (read_date if kind == "date" else read_day)(rows, spec, "origin")
     filled = (persons.notna() & days.notna()).to_numpy()
-    repeated = persons.duplicated(keep=False).to_numpy() & filled
+    origins = days.groupby(persons.to_numpy()).transform("nunique")
+    repeated = (origins > 1).to_numpy() & filled
     column = time["person"].get("column", rows.frame.columns[0])
     message = "the person has more than one origin of time; declare 'one_per' or 'where'"
     problems += cell_problems(rows, repeated, column, message, "")
     origin = pd.Series(days[filled].to_numpy(), index=persons[filled].to_numpy())
-    step = Step("origin of time", "people with an origin", len(rows.frame), len(origin))
-    return Clock(kind, origin[~origin.index.duplicated()]), problems, [step]
+    origin = origin[~origin.index.duplicated()]
+    step = Step("origin of time", "people with an origin", len(everybody.frame), len(origin), note)
+    return Clock(kind, origin), problems, [step]
 
 
 def _same_origin(kind: str, spec: dict[str, Any], file: str) -> Clock:
@@ -220,7 +223,15 @@ def _map_block(block: Mapping[str, Any], name: str, place: str, task: _Task) -> 
         part.keep(name, "answers that are not blank", part.frame["value"].notna().to_numpy())
     if "intervals" in block and not part.problems:
         _make_intervals(part, block, name, task)
+    if name == "deteriorations" and "episode" not in block["columns"]:
+        part.frame["episode"] = _numbered(part.frame)
     return part
+
+
+def _numbered(events: pd.DataFrame) -> pd.Series:
+    """Number each person's deteriorations of one definition by the day they were detected."""
+    order = events.sort_values("detected", kind="stable")
+    return (order.groupby(["person", "definition"], dropna=False).cumcount() + 1).astype("Int64")
 
 
 def _aim(column: Column, place: str, task: _Task) -> Aim:
@@ -342,10 +353,11 @@ def _select(
         if not block.get(key):
             continue
         before = len(rows.frame)
+        note = unmatched(rows, block[key]) if key == "where" else ""
         rows, problems = act(rows, block[key], place, task.file)
         if problems:
             return rows, problems, steps
-        steps.append(Step(name, words, before, len(rows.frame)))
+        steps.append(Step(name, words, before, len(rows.frame), note))
     return rows, [], steps
 
 

@@ -32,11 +32,13 @@ def outline(dataset: Dataset) -> str:
     for file, statements in dataset.statements.items():
         lines.append(f"  {file}: {'; '.join(statements) or 'as it is'}")
     lines += ["", "Rows before and after each step"]
-    lines += [
-        f"  {step.table}: {step.step}: {step.rows_before:,} -> {step.rows_after:,}"
-        for step in dataset.steps
-    ]
+    for step in dataset.steps:
+        said = f"  {step.table}: {step.step}: {step.rows_before:,} -> {step.rows_after:,}"
+        lines.append(f"{said} (look again: {step.note})" if step.note else said)
     lines += ["", "What it holds", *_holdings(tables)]
+    lines += ["", "Days", *_days(tables)]
+    if len(dataset.notes):
+        lines += ["", "What the definitions could not see", *_notes(dataset.notes)]
     lines += ["", "Missing values", *_missing(tables)]
     limits = what_cannot_run(tables)
     if limits:
@@ -72,6 +74,35 @@ def _holdings(tables: dict[str, pd.DataFrame]) -> list[str]:
     for name in ("planned_doses", "doses", "assessments", "follow_up", "states"):
         lines.append(f"  {name}: {count(len(tables[name]), 'row')}")
     return lines
+
+
+def _days(tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Say which days each table covers, and what lies outside the follow-up."""
+    follow_up = tables["follow_up"].drop_duplicates("person").set_index("person")
+    lines = []
+    for name, first, last in (
+        ("follow_up", "start", "end"),
+        ("doses", "start", "stop"),
+        ("assessments", "day", "day"),
+        ("deteriorations", "detected", "detected"),
+    ):
+        frame = tables[name]
+        if frame.empty:
+            continue
+        said = f"  {name}: day {frame[first].min():g} to {frame[last].max():g}"
+        if name != "follow_up" and len(follow_up):
+            start, end = (frame["person"].map(follow_up[key]) for key in ("start", "end"))
+            before, after = int((frame[first] < start).sum()), int((frame[first] > end).sum())
+            said += f"; {count(before, 'row')} before the follow-up, {count(after, 'row')} after it"
+        lines.append(said)
+    return lines
+
+
+def _notes(notes: pd.DataFrame) -> list[str]:
+    return [
+        f"  {note['definition']}: {note['note']}: {int(note['count']):,}"
+        for note in notes.to_dict("records")
+    ]
 
 
 def _missing(tables: dict[str, pd.DataFrame]) -> list[str]:

@@ -53,6 +53,7 @@ class Step:
     step: str
     rows_before: int
     rows_after: int
+    note: str = ""
 
 
 def start_rows(source: SourceTable) -> Rows:
@@ -174,11 +175,12 @@ def apply_where(
             continue
         cells = rows.frame[name]
         if "is" in condition:
-            keep &= same_value(cells, condition["is"])
+            keep &= _code_or_label(rows, name, condition["is"])
         if "not" in condition:
-            keep &= ~same_value(cells, condition["not"])
+            keep &= ~_code_or_label(rows, name, condition["not"])
         if "present" in condition:
-            keep &= cells.notna().to_numpy() == condition["present"]
+            filled = cells.notna().to_numpy() & ~user_missing(rows, name)
+            keep &= filled == condition["present"]
         if "at_least" in condition or "at_most" in condition:
             values, bad = as_numbers(cells)
             problems += cell_problems(rows, bad.to_numpy(), name, "is not a number", "where")
@@ -186,6 +188,28 @@ def apply_where(
                 keep &= values.to_numpy() >= condition.get("at_least", -np.inf)
                 keep &= values.to_numpy() <= condition.get("at_most", np.inf)
     return rows.take(keep), problems
+
+
+def _code_or_label(rows: Rows, name: str, values: Sequence[Any]) -> np.ndarray:
+    """Compare a column's codes, and their labels where the file has them."""
+    cells = rows.frame[name]
+    labels = rows.source.value_labels.get(name)
+    found = same_value(cells, values)
+    if labels:
+        found |= same_value(cells.map(labels, na_action="ignore").astype(object), values)
+    return found
+
+
+def unmatched(rows: Rows, where: Mapping[str, Mapping[str, Any]]) -> str:
+    """Name the values of conditions that no row has: most often they are misspelt."""
+    said = [
+        f"no row has {name} {value!r}"
+        for name, condition in where.items()
+        if name in rows.frame.columns
+        for value in [*condition.get("is", ()), *condition.get("not", ())]
+        if not _code_or_label(rows, name, [value]).any()
+    ]
+    return "; ".join(said)
 
 
 def take_one_per(
@@ -214,7 +238,8 @@ def take_one_per(
     groups = rows.frame[rule["columns"]].iloc[place_of]
     kept = np.sort(place_of[~groups.duplicated().to_numpy()])
     tied = pd.concat([rows.frame[rule["columns"]], order.rename("__by")], axis=1)
-    twice = tied.duplicated(keep=False).to_numpy()
+    # Of rows that are the same throughout, any one will do.
+    twice = (tied.duplicated(keep=False) & ~rows.frame.duplicated(keep=False)).to_numpy()
     chosen = np.zeros(len(tied), dtype=bool)
     chosen[kept] = True
     if (twice & chosen).any():

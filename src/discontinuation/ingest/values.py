@@ -5,6 +5,7 @@ Each specification is a declaration from a closed vocabulary; nothing in it is e
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,12 +192,13 @@ def _typed(
 ) -> tuple[pd.Series, list[Problem]]:
     name = (used_columns(spec) or [""])[0]
     if target.is_number:
-        values, bad = as_numbers(cells, decimal=decimal_mark(rows, name))
+        values, bad = as_numbers(cells, decimal=spec.get("decimal") or decimal_mark(rows, name))
         if "constant" in spec and bad.any():
             said = str(spec["constant"])
             problem = Problem(rows.source.file, "allowed: a number", column=target.name, value=said)
             return empty_column(target, len(cells)), [problem]
-        problems = cell_problems(rows, bad.to_numpy(), name, number_hint(target), target.name)
+        hints = {value: number_hint(target, value) for value in pd.unique(cells[bad])}
+        problems = cell_problems(rows, bad.to_numpy(), name, hints, target.name)
         values = values * spec.get("multiply", 1) + spec.get("add", 0)
         fraction = (target.type == "integer") & values.notna() & (values % 1 != 0)
         problems += cell_problems(
@@ -215,10 +217,12 @@ def decimal_mark(rows: Rows, name: str) -> str:
     return "," if {name, joined} & rows.source.decimal_comma else "."
 
 
-def number_hint(target: Column) -> str:
-    """Say which number a column takes."""
+def number_hint(target: Column, value: Any) -> str:
+    """Say which number a column takes, and how a decimal comma is declared."""
     kind = "a whole number" if target.type == "integer" else "a number"
-    return f"is not a number; allowed: {kind}, or blank"
+    comma = re.fullmatch(r"\s*-?\d+,\d+\s*", str(value))
+    hint = "; for decimal commas declare decimal: ','" if comma else ""
+    return f"is not a number; allowed: {kind}, or blank{hint}"
 
 
 def _boolean(
@@ -297,7 +301,7 @@ def read_day(rows: Rows, spec: dict[str, Any], target: str) -> tuple[pd.Series, 
     problems: list[Problem] = []
     if "recode" in spec:
         cells, problems = _recoded(rows, cells, spec)
-    values, bad = as_numbers(cells, decimal=decimal_mark(rows, name))
+    values, bad = as_numbers(cells, decimal=spec.get("decimal") or decimal_mark(rows, name))
     problems += cell_problems(rows, bad.to_numpy(), name, "is not a number of days", target)
     if "study_day" in spec:
         days = from_study_days(values)

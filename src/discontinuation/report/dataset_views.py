@@ -337,11 +337,17 @@ def mask_steps(checks: pd.DataFrame, smallest: int) -> pd.DataFrame:
     counts = ["rows_before", "rows_after", "difference"]
     rows[counts[:2]] = rows[counts[:2]].astype("Int64")
     rows["difference"] = (rows["rows_after"] - rows["rows_before"]).abs()
-    for position, row in rows.iterrows():
-        limit = smallest if row["table"] in PER_PERSON else 1
+    # One small difference hides every count of people here: the others would tell it.
+    of_people = rows["table"].isin([*PER_PERSON, "origin of time"]).tolist()
+    small = rows["difference"].between(1, smallest - 1).tolist()
+    hidden = any(mine and few for mine, few in zip(of_people, small, strict=True))
+    for position, row in enumerate(rows.to_dict("records")):
+        limit = smallest if of_people[position] else 1
         known: dict[Key, int] = {name: int(row[name]) for name in counts if pd.notna(row[name])}
         smaller, larger = sorted(counts[:2], key=lambda name: known.get(name, 0))
         shown = mask_small(known, [Sum(larger, (smaller, "difference"))], limit)
+        if hidden and of_people[position]:
+            shown |= {name: f"≥{limit}" for name in counts[:2] if known.get(name, 0) >= limit}
         for name, written_as in shown.items():
             rows.loc[position, f"{name}_shown"] = written_as
             if not written_as[0].isdigit():

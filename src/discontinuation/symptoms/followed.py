@@ -14,6 +14,7 @@ from discontinuation.events.scores import arrange_ratings, score_of
 from discontinuation.exposure.dose_runs import (
     align_to_last_dose,
     find_dose_runs,
+    reach_the_end,
     stop_kinds,
     summarise_after_last_dose,
 )
@@ -273,11 +274,13 @@ def _add_runs(
     runs = runs.assign(stop_kind=stop_kinds(runs, rule))
     study = given["people"].drop_duplicates("person").set_index("person")["study"]
     runs["study"] = runs["person"].map(study)
+    runs["seen_to_end"] = ~reach_the_end(runs, given["follow_up"], rule["gap_days"])
     counts = runs.groupby(["study", "drug", "stop_kind"], sort=True)
     parts["dose_runs"] = [
         counts.agg(
             runs=("run", "size"),
             people=("person", "nunique"),
+            runs_seen_to_end=("seen_to_end", "sum"),
             median_days_from_peak=("days_from_peak", "median"),
             median_last_dose=("last_dose", "median"),
         ).reset_index()

@@ -12,7 +12,7 @@ from discontinuation.symptoms.trajectory import Trajectories
 
 # Counts of people in each table, and what makes the rows that add up to a known total.
 COUNTS = {
-    "trajectories": ["n_people"],
+    "trajectories": ["n_people", "n_followed"],
     "onsets": ["n_at_risk", "n_rise", "n_seen", "n_already_raised", "n_not_observed"],
     "dose_runs": ["people"],
     "after_last_dose": ["people"],

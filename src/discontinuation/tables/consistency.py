@@ -94,7 +94,8 @@ def _strangers(tables: Tables, schemas: Mapping[str, Table]) -> Iterator[Finding
             cells = tables[name][column]
             known = tables[key.table][referenced]
             mask = cells.notna() & ~cells.isin(known)
-            if mask.any():
+            # An empty table is a problem of its own.
+            if mask.any() and len(known):
                 options = [str(value) for value in known.head(2000)]
                 yield _where(
                     name,
@@ -115,7 +116,8 @@ def _nearest(value: str, options: list[str]) -> str:
     if len(options) <= 12:
         return allowed_values(options, value)
     text = allowed_values(options, value)
-    near = text[text.index(" (did you") :] if " (did you" in text else ""
+    # The nearest of many numbers is not what was meant.
+    near = text[text.index(" (did you") :] if " (did you" in text and not value.isdigit() else ""
     return f"allowed: one of its {len(options)} entries{near}"
 
 

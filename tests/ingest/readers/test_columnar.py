@@ -37,6 +37,7 @@ def test_types_survive(path):
         "time": pa.array([datetime.time(8, 30), None, datetime.time(0)], pa.time32("s")),
         "span": pa.array([datetime.timedelta(days=2), None, None], pa.duration("us")),
         "arm": pa.array(["a", None, "b"]).dictionary_encode(),
+        "gap": pa.array(["a", None, " "]).dictionary_encode(),
         "codes": pa.array([5, None, 5]).dictionary_encode(),
         "exact": pa.array([decimal.Decimal("1.10"), None, decimal.Decimal("2.25")]),
         "none": pa.array([None, None, None], pa.null()),
@@ -56,6 +57,7 @@ def test_types_survive(path):
     assert found["zone"][0] == pd.Timestamp(at, tz="UTC").tz_convert("Europe/Berlin")
     assert found["time"] == [pd.Timedelta(hours=8.5), None, pd.Timedelta(0)]
     assert found["span"] == [pd.Timedelta(days=2), None, None]
+    assert found["gap"] == ["a", None, None]
     assert found["arm"] == ["a", None, "b"] and found["codes"] == [5, None, 5]
     assert found["exact"] == [decimal.Decimal("1.10"), None, decimal.Decimal("2.25")]
     kinds = table.frame.dtypes.astype(str)

@@ -23,7 +23,7 @@ from discontinuation.problems import InvalidInput
 from ingest.readers import writers
 
 quick = settings(max_examples=120, deadline=None, derandomize=True, database=None)
-slow = settings(quick, max_examples=12)
+slow = settings(quick, max_examples=5)
 
 TABLE = {
     "id": ["007", "é", None, "x y"],

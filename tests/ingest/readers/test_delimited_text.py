@@ -128,6 +128,13 @@ def test_encoding_that_cannot_be_told_is_asked_for(file):
     assert "byte 0x81 is not ascii" in refused(undefined, options={"encoding": "ascii"})
 
 
+def test_byte_order_mark_settles_what_was_configured(file):
+    big = file(b"\xfe\xff" + "a,b\n1,é\n".encode("utf-16-be"))
+    assert cells(read(big, options={"encoding": "utf-16"}))["b"] == ["é"]
+    text = refused(big, options={"encoding": "cp1252"})
+    assert "is not Windows-1252: its byte order mark says UTF-16-BE" in text
+
+
 def test_mixed_encodings_are_refused_with_every_row(file):
     text = refused(file(b"id,name\n1,\xc3\xa9\n2,\xe9\n3,x\n4,\xe9\n"))
     assert "row 3: 'é': byte 0xe9 is not UTF-8, but other rows are (such as 2)" in text
@@ -193,11 +200,23 @@ def test_names_are_settled(file):
     assert "holds no name of a column" in refused(file(",\n1,2\n"))
 
 
-@pytest.mark.parametrize("text", ['"","a","b"\n"x",1,2\n"y",3,4\n', '"a","b"\n"x",1,2\n"y",3,4\n'])
-def test_row_names_of_r_become_a_column(file, text):
-    table = read(file(text))
-    assert cells(table) == {"row.names": ["x", "y"], "a": ["1", "3"], "b": ["2", "4"]}
+def test_row_names_of_r_become_a_column(file):
+    expected = {"row.names": ["x", "y"], "a": ["1", "3"], "b": ["2", "4"]}
+    table = read(file('"","a","b"\n"x",1,2\n"y",3,4\n'))
+    assert cells(table) == expected
     assert "the first column has no name and is called 'row.names'" in table.statements
+    for text in ('"a","b"\n"x",1,2\n"y",3,4\n', '"a" "b"\n"x" 1 2\n"y" 3 4\n'):
+        table = read(file(text, "data.txt"), options={"row_names": True})
+        assert cells(table) == expected
+        assert "the first column has no name and is called 'row.names'" in table.statements
+
+
+@pytest.mark.parametrize("end", ["", "late"])
+def test_one_cell_more_than_names_is_never_taken_for_row_names(file, end):
+    # pandas takes the first column for an index here, and every name moves by one column.
+    path = file(f"id,dose,day\n1,5,3,{end}\n2,6,4,{end}\n")
+    text = refused(path)
+    assert "has 3 names and 4 cells in every record; if the first cell is the name of" in text
 
 
 def test_first_column_without_a_name_must_be_row_names(file):

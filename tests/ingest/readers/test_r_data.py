@@ -27,6 +27,7 @@ d$at <- as.POSIXct(c("2012-07-01 08:30:00.25", NA, "2012-01-01 00:00:00"),
                    tz = "Europe/Berlin", format = "%Y-%m-%d %H:%M:%OS")
 d$gap <- as.difftime(c(1, NA, 2.5), units = "days")
 d$seq <- 1:3
+d$word <- c("NA", NA, "")
 d$text_of_numbers <- as.character(c(1L, NA, 30000L))
 saveRDS(d, "frame.rds")
 saveRDS(d, "ascii.rds", ascii = TRUE)
@@ -116,6 +117,7 @@ def check_frame(table):
     assert at[2].isoformat() == "2012-01-01T00:00:00+01:00"
     assert found["gap"] == [1.0, None, 2.5] and table.formats["gap"] == "difftime (days)"
     assert found["seq"] == [1, 2, 3]
+    assert found["word"] == ["NA", None, None]  # the text NA is text
     assert found["text_of_numbers"] == ["1", None, "30000"]
 
 

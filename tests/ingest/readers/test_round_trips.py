@@ -19,7 +19,7 @@ quick = settings(
     max_examples=60, deadline=None, derandomize=True, database=None, phases=WITHOUT_SHRINKING
 )
 # The formats of SAS, SPSS and Stata are read in a process of their own.
-slow = settings(quick, max_examples=8)
+slow = settings(quick, max_examples=4)
 
 LETTERS = string.ascii_letters
 # What no format of text can hold: null bytes and half characters.

@@ -383,6 +383,17 @@ def test_empty_tables_are_stated(tmp_path):
         assert table.frame.shape == (0, 2) and "there are no records" in table.statements
 
 
+def test_long_texts(tmp_path):
+    table = {"id": ["a", "b"], "text": ["é" * 1000, "x" * 20_000]}
+    write_sav(tmp_path / "x.sav", table)
+    assert cells(read(tmp_path / "x.sav")) == table
+    write_dta(tmp_path / "x.dta", table, version=15)
+    assert cells(read(tmp_path / "x.dta")) == table
+    table["text"][1] = "x" * 1000
+    write_xpt(tmp_path / "x.xpt", table, 8)
+    assert cells(read(tmp_path / "x.xpt")) == table
+
+
 def test_path_with_unusual_letters(tmp_path):
     folder = tmp_path / "ä b'c"
     folder.mkdir()

@@ -19,10 +19,11 @@ SEXES = {
 YES = r"y|yes|true|1|1_0"
 NO = r"n|no|false|0|0_0"
 
-# Clear words in the name of an arm; every other arm is unspecified.
+# Clear words in the name of an arm; every other arm is unspecified. "Placebo" does not say how
+# fast the drug went.
 STRATEGIES = {
     "taper": r"taper|gradual|reduc(e|tion)|stepwise|hyperbolic|wean",
-    "abrupt": r"abrupt|placebo|immediate|sudden|cold.turkey",
+    "abrupt": r"abrupt|immediate|sudden|cold.turkey",
     "maintain": r"\bmaint|\bcontinu|\bstay",
 }
 NOT_ALLOCATED = re.compile(
@@ -87,8 +88,6 @@ def sex_guess(column: Column, name: str | None = None) -> Guess:
 def strategy_of(text: str) -> str:
     """Tell what an arm did with the drug, if its name has a clear word for one thing only."""
     found = [name for name, words in STRATEGIES.items() if re.search(words, text.lower())]
-    if found == ["taper", "abrupt"] and "placebo" in text.lower():
-        return "taper"
     return found[0] if len(found) == 1 else "unspecified"
 
 

@@ -15,7 +15,13 @@ from discontinuation.ingest.readers.source import (
     listing,
     records,
 )
-from discontinuation.ingest.readers.typed_columns import floats, integers, texts, to_frame
+from discontinuation.ingest.readers.typed_columns import (
+    categories,
+    floats,
+    integers,
+    texts,
+    to_frame,
+)
 
 # A few kilobytes can declare any number of equal cells.
 MOST_CELLS = 500_000_000
@@ -131,7 +137,8 @@ def _column(column: Any, field: Any) -> Any:
     kind = field.type
     if pa.types.is_dictionary(kind):
         if _is_text(kind.value_type):
-            return column.to_pandas()
+            found = column.to_pandas().array
+            return categories(found.codes, found.categories, found.ordered)
         kind = kind.value_type
         column = column.cast(kind)
     convert = _converter(kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,7 +88,7 @@ def read_dataset_json(file: SourceFile) -> SourceTable:
     names = _described(file, document.columns)
     _refuse_misshapen(file, document, len(names))
     cells = [list(column) for column in zip(*document.rows, strict=True)] or [[] for _ in names]
-    _refuse_mistyped(file, document, names, cells)
+    file.refuse(_mistyped(file, document, names, cells))
     statements.append(document.version)
     with file.read_as(KIND):
         columns = {
@@ -214,17 +214,19 @@ def _about(names: Sequence[str], columns: Sequence[Any], key: str) -> dict[str, 
 
 
 def _refuse_misshapen(file: SourceFile, document: Document, width: int) -> None:
-    problems = []
-    for at, row in enumerate(document.rows):
-        if not isinstance(row, list):
-            problems.append(_problem(file, document, at, "is not a list of values"))
-        elif len(row) != width:
-            message = f"has {len(row)} values; allowed: {width}, as the columns"
-            problems.append(_problem(file, document, at, message))
-    file.refuse(problems)
+    file.refuse(_misshapen(file, document, width))
     held, declared = len(document.rows), document.declared
     if declared is not None and declared != held:
         raise file.invalid(f"declares {declared!r} records and holds {held}; was it cut off?")
+
+
+def _misshapen(file: SourceFile, document: Document, width: int) -> Iterator[Problem]:
+    for at, row in enumerate(document.rows):
+        if not isinstance(row, list):
+            yield _problem(file, document, at, "is not a list of values")
+        elif len(row) != width:
+            message = f"has {len(row)} values; allowed: {width}, as the columns"
+            yield _problem(file, document, at, message)
 
 
 def _problem(
@@ -241,28 +243,18 @@ def _problem(
     return file.problem(f"record {number} {message}", None, column, value)
 
 
-def _refuse_mistyped(
+def _mistyped(
     file: SourceFile, document: Document, names: Sequence[str], cells: Sequence[list[Any]]
-) -> None:
-    problems = []
+) -> Iterator[Problem]:
     for name, column, values in zip(names, document.columns, cells, strict=True):
         allowed = TYPES[_type(column)] | {type(None)}
         if set(map(type, values)) <= allowed:
             continue
         words = " or ".join(dict.fromkeys(WORDS[kind] for kind in WORDS if kind in allowed))
-        problems += [
-            _problem(
-                file,
-                document,
-                at,
-                f"is not {words}, as its type {_type(column)} demands",
-                name,
-                json.dumps(value),
-            )
-            for at, value in enumerate(values)
-            if type(value) not in allowed
-        ]
-    file.refuse(problems)
+        message = f"is not {words}, as its type {_type(column)} demands"
+        for at, value in enumerate(values):
+            if type(value) not in allowed:
+                yield _problem(file, document, at, message, name, json.dumps(value))
 
 
 def _column(column: Mapping[str, Any], values: list[Any], statements: list[str]) -> Any:

@@ -48,8 +48,8 @@ def read_csv(file: SourceFile) -> SourceTable:
     grid = find_rows(file, text, delimiter, quote)
     header_at, kept = _choose_rows(file, text, grid, statements)
     names = _split(file, text, grid, header_at, delimiter, quote)
-    if len(names) > 1 and kept.size and (grid.cells[kept] == len(names) + 1).all():
-        names = ["", *names]  # R writes the names of rows, and no name above them.
+    if file.options.get("row_names"):
+        names = ["", *names]
     _refuse_ragged(file, grid, kept, len(names))
     columns = _columns(file, text, grid, kept, len(names), delimiter, quote)
     columns, rows = _without_blanks(columns, kept + 1, names, statements)
@@ -154,12 +154,16 @@ def _split(
 
 
 def _refuse_ragged(file: SourceFile, grid: Grid, kept: RowNumbers, width: int) -> None:
+    if kept.size and (grid.cells[kept] == width + 1).all():
+        # Either the first cell is the name of the row, or the last is one too many.
+        raise file.invalid(
+            f"has {width} names and {width + 1} cells in every record; if the first cell is the "
+            "name of the row, as R writes it, set the option row_names to true, else name them all"
+        )
     rows = kept[grid.cells[kept] != width]
     file.refuse(
-        [
-            file.problem(f"has {grid.cells[row]} cells; allowed: {width}, as the header", row + 1)
-            for row in rows
-        ]
+        file.problem(f"has {grid.cells[row]} cells; allowed: {width}, as the header", row + 1)
+        for row in rows
     )
 
 

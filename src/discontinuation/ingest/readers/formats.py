@@ -88,6 +88,12 @@ def _encoding(value: Any) -> str:
     return name
 
 
+def _yes(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("allowed: true or false")
+    return value
+
+
 def _text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise ValueError("allowed: text that is not blank")
@@ -165,6 +171,11 @@ FORMATS: dict[str, Format] = {
             "header_row": HEADER_ROW,
             "rows": ROWS,
             "comment": Option("rows that start with this text are not read", _text),
+            "row_names": Option(
+                "true if each record begins with a name of the row and the first row has no cell "
+                "above it, as write.table of R leaves it. Without it: such a file is refused",
+                _yes,
+            ),
             "missing": MISSING,
         },
         read_csv,

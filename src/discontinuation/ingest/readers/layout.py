@@ -168,7 +168,8 @@ def find_quote(
     if "quote" in file.options:
         statements.append(f"quotation mark {file.options['quote'] or 'none'} (as configured)")
         return str(file.options["quote"])
-    header = text[start:].partition(b"\n")[0].decode().rstrip("\r")
+    end = text.find(b"\n", start)
+    header = text[start : len(text) if end < 0 else end].decode().rstrip("\r")
     names = [name.strip() for name in header.split(delimiter)]
     if all(len(name) > 1 and name[0] == name[-1] == SINGLE for name in names):
         statements.append(f"quotation mark {SINGLE}")

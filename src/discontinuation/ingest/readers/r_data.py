@@ -31,6 +31,7 @@ from discontinuation.ingest.readers.source import (
 from discontinuation.ingest.readers.typed_columns import (
     DAY,
     SECOND,
+    categories,
     durations,
     floats,
     instants,
@@ -94,7 +95,7 @@ def read_r(file: SourceFile) -> SourceTable:
     draft = Draft(Texts(file.options.get("encoding") or parsed.extra.encoding))
     with file.read_as(KIND):
         found = list(_objects(parsed.object, draft.text))
-    name, item = _choose(file, found, draft.text)
+        name, item = _choose(file, found, draft.text)
     several = len(found) > 1 and name
     where = SourceFile(file.path, f"{file.name} [object {name}]") if several else file
     with where.read_as(KIND):
@@ -262,7 +263,9 @@ def _cells(column: Column, draft: Draft) -> Any:
         return texts(np.array([*draft.text.all(column.item), None], object)[:-1])
     data = np.ma.getdata(column.item.value)
     if "factor" in classes:
-        return _factor(column, data, draft)
+        levels = draft.text.all(column.attributes["levels"])
+        codes = np.where(_masked(column), 0, data) - 1
+        return categories(codes, levels, ordered="ordered" in classes)
     if kind == "LGL":
         return pd.arrays.BooleanArray(data.astype(bool), _masked(column))
     if kind == "INT":
@@ -301,20 +304,6 @@ def _tags(data: npt.NDArray[np.float64]) -> dict[int, str]:
     letters = (np.ascontiguousarray(data).view(np.uint64) >> np.uint64(32)) & np.uint64(0xFF)
     tagged = is_na(data) & (letters > 0)
     return {int(at): f".{chr(int(letters[at]))}" for at in np.flatnonzero(tagged)}
-
-
-def _factor(column: Column, data: npt.NDArray[np.int32], draft: Draft) -> pd.Categorical:
-    """Make a factor a category; a level that is blank or NA is a missing cell."""
-    levels = texts(np.array([*draft.text.all(column.attributes["levels"]), None], object)[:-1])
-    kept = [level for level in levels if level is not None]
-    place = np.full(len(levels) + 1, -1)  # The last is that of code -1, a missing cell.
-    place[[at for at, level in enumerate(levels) if level is not None]] = range(len(kept))
-    codes = np.where(_masked(column), 0, data) - 1
-    if codes.size and not (codes.min() >= -1 and codes.max() < len(levels)):
-        raise ValueError(f"{column.name} has a code without a level")
-    return pd.Categorical.from_codes(
-        place[codes], pd.Index(kept, dtype=object), ordered="ordered" in column.classes
-    )
 
 
 def _on_clock(column: Column, values: npt.NDArray[np.float64], draft: Draft) -> Any:

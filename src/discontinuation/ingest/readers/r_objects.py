@@ -16,7 +16,7 @@ from discontinuation.ingest.readers.text_encoding import WESTERN
 from discontinuation.ingest.readers.unpacking import unpack
 
 if TYPE_CHECKING:
-    from rdata.parser import RData, RObject
+    from rdata.parser import RData, RObject, RObjectInfo
 
 KIND = "an R data file"
 # R-ints, "R Internals", 1.1.2: marks of the encoding of a string.
@@ -90,6 +90,7 @@ def parse_xdr(content: memoryview, constructors: Mapping[bytes, Any]) -> RData:
             """Read a vector that holds nothing but strings; None if it holds something else."""
             (length,) = INTEGER.unpack_from(buffer, at)
             at += INTEGER.size
+            kinds: dict[int, RObjectInfo] = {}
             known: dict[tuple[int, bytes | None], RObject] = {}
             found = []
             for _ in range(length):
@@ -99,8 +100,10 @@ def parse_xdr(content: memoryview, constructors: Mapping[bytes, Any]) -> RData:
                 at += STRING.size
                 raw = None if size < 0 else bytes(buffer[at : at + size])
                 at += max(size, 0)
+                if flags not in kinds:
+                    kinds[flags] = parse_r_object_info(flags)
                 if (flags, raw) not in known:
-                    known[flags, raw] = RObject(parse_r_object_info(flags), raw, None)
+                    known[flags, raw] = RObject(kinds[flags], raw, None)
                 found.append(known[flags, raw])
             self.file.seek(at)
             return found

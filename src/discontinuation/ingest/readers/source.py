@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -107,8 +108,21 @@ class SourceFile:
 
     def head(self, length: int) -> bytes:
         """Return the first bytes of the file."""
+        return self._part(0, length)
+
+    def tail(self, length: int) -> bytes:
+        """Return the last bytes of the file."""
+        return self._part(max(self.size - length, 0), length)
+
+    @property
+    def size(self) -> int:
+        """Number of bytes of the file."""
+        return self.path.stat().st_size
+
+    def _part(self, start: int, length: int) -> bytes:
         try:
             with self.path.open("rb") as stream:
+                stream.seek(start)
                 return stream.read(length)
         except OSError as error:
             raise self.invalid(f"cannot be read ({error.strerror or error})") from None
@@ -134,14 +148,14 @@ class SourceFile:
         """Make the exception for a single problem of this file."""
         return InvalidInput([self.problem(message, row, column, value)])
 
-    def refuse(self, problems: Sequence[Problem]) -> None:
+    def refuse(self, problems: Iterable[Problem]) -> None:
         """Raise the problems, if any: the first of them and how many more there are."""
-        if len(problems) > MOST_PROBLEMS:
-            more = len(problems) - MOST_PROBLEMS
-            rest = self.problem(f"{more} more problems of this file are not shown")
-            raise InvalidInput([*problems[:MOST_PROBLEMS], rest])
-        if problems:
-            raise InvalidInput(problems)
+        remaining = iter(problems)
+        found = list(itertools.islice(remaining, MOST_PROBLEMS))
+        if more := sum(1 for _ in remaining):
+            found.append(self.problem(f"{more} more problems of this file are not shown"))
+        if found:
+            raise InvalidInput(found)
 
     @contextmanager
     def read_as(self, kind: str) -> Iterator[None]:

@@ -122,14 +122,15 @@ def _kind(head: bytes) -> Kind:
         return SAS_DATA
     if head.startswith(b"$FL"):
         return SPSS
-    return STATA if head.startswith(b"<stata_dta>") or head[1:2] in b"\1\2" else PORTABLE
+    is_stata = head.startswith(b"<stata_dta>") or head[1:2] in (b"\1", b"\2")
+    return STATA if is_stata else PORTABLE
 
 
 def _check_whole(file: SourceFile, kind: Kind, head: bytes) -> None:
     """Refuse what the reader would take for a whole file though it was cut off."""
     if kind is XPORT:
         check_transport(file)
-    elif head.startswith(b"<stata_dta>") and not file.content.endswith(STATA_END):
+    elif head.startswith(b"<stata_dta>") and file.tail(len(STATA_END)) != STATA_END:
         raise file.invalid(f"is cut off: it does not end with {STATA_END.decode()}")
 
 
@@ -155,9 +156,9 @@ def _read_in_any_encoding(file: SourceFile, kind: Kind, head: bytes) -> tuple[di
 
 def _ask(file: SourceFile, kind: Kind, encoding: str | None) -> Any:
     """Let a process of its own read the file; its answer, or the name and words of its error."""
-    size = len(file.content)
+    size = file.size
     limits = str(MEMORY + MEMORY_PER_BYTE * size)
-    path = os.path.abspath(file.path)  # noqa: PTH100 (a Path would lose a trailing blank segment)
+    path = file.path.absolute()
     try:
         done = subprocess.run(
             [sys.executable, "-P", CHILD, path, kind.parser, (encoding or "").upper(), limits],
@@ -199,12 +200,14 @@ def _encoding_statement(
     if configured:
         return f"encoding {configured} (as configured)"
     if not declared:
-        texts = [cells for name, cells in answer["columns"] if answer["types"][name] == "string"]
-        plain = all(cell.isascii() for cells in texts for cell in cells if cell)
+        found = [cells for name, cells in answer["columns"] if answer["types"][name] == "string"]
+        plain = all(cell.isascii() for cells in found for cell in cells if cell)
         return "encoding ASCII" if plain else "encoding UTF-8 (not declared; all text is valid)"
     if answer["encoding"]:
         return f"encoding {answer['encoding']} (declared by the file)"
-    return "encoding UTF-8 (as its format demands)" if kind is STATA else "encoding of the format"
+    if kind is PORTABLE:
+        return "encoding by the file's own table of characters"
+    return "encoding UTF-8 (as its format demands)" if kind is STATA else "encoding not declared"
 
 
 def _western_statement(file: SourceFile, columns: Sequence[tuple[str, Any]]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
 
-from discontinuation.ingest.readers.source import NAMED, SourceFile
+from discontinuation.ingest.readers.source import SourceFile, listing
 from discontinuation.problems import Problem
 
 WESTERN = "cp1252"
@@ -49,7 +50,13 @@ def to_utf8(file: SourceFile, encoding: str | None = None) -> tuple[bytes, list[
     marked = MARKS.get(mark) or _unmarked_utf16(content)
     if mark:
         content = content[len(mark) :]
-    if encoding is not None:
+    if encoding is not None and mark:
+        if not MARKS[mark].startswith(encoding.removesuffix("-sig")):
+            said = f"its byte order mark says {MARKS[mark].upper()}"
+            raise file.invalid(f"is not {show_name(encoding)}: {said}", column="encoding")
+        text = _decode(file, content, MARKS[mark])
+        statement = f"encoding {encoding} (as configured)"
+    elif encoding is not None:
         text, statement = _decode(file, content, encoding), f"encoding {encoding} (as configured)"
     elif marked:
         said = "its byte order mark" if mark else "its null bytes; it has no byte order mark"
@@ -139,7 +146,7 @@ def _unknown(file: SourceFile, message: str, row: int, value: str | None = None)
     return file.invalid(f"{message}; set the option encoding", row, value=value)
 
 
-def _mixed(file: SourceFile, content: bytes) -> list[Problem]:
+def _mixed(file: SourceFile, content: bytes) -> Iterator[Problem]:
     """Find the rows that are not UTF-8 if others are UTF-8 with characters beyond ASCII."""
     good, bad = [], []
     for row, line in enumerate(content.split(b"\n"), 1):
@@ -149,19 +156,15 @@ def _mixed(file: SourceFile, content: bytes) -> list[Problem]:
             line.decode("utf-8")
             good.append(row)
         except UnicodeDecodeError as error:
-            bad.append((row, error))
+            bad.append((row, line, error.start))
     if not good:
-        return []
-    found = ", ".join(str(row) for row in good[:NAMED])
-    return [
-        file.problem(
-            f"byte {_hex(error.object[error.start : error.start + 1])} is not UTF-8, "
-            f"but other rows are (such as {found}); save the file in one encoding",
-            row,
-            value=around(error.object.decode(WESTERN, "replace"), error.start),
+        return
+    for row, line, start in bad:
+        message = (
+            f"byte {_hex(line[start : start + 1])} is not UTF-8, but other rows are "
+            f"(such as {listing(good)}); save the file in one encoding"
         )
-        for row, error in bad
-    ]
+        yield file.problem(message, row, value=around(line.decode(WESTERN, "replace"), start))
 
 
 def _no_null_bytes(file: SourceFile, text: bytes) -> None:

@@ -137,4 +137,4 @@ def _refuse_stray_returns(
     returns = _outside(np.flatnonzero(data == RETURN), marks)
     stray = np.setdiff1d(returns, ends, assume_unique=True)
     rows = np.unique(np.searchsorted(breaks, stray)) + 1
-    file.refuse([file.problem("holds a carriage return within the row", row) for row in rows])
+    file.refuse(file.problem("holds a carriage return within the row", row) for row in rows)

@@ -49,6 +49,27 @@ def texts(values: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
     return cells
 
 
+def categories(codes: npt.NDArray[np.integer[Any]], levels: Any, ordered: bool) -> pd.Categorical:
+    """Make a column of categories; a level that is blank or missing is a missing cell.
+
+    Parameters
+    ----------
+    codes
+        Position of each cell's level, -1 where missing, shape (n,).
+    levels
+        Text of each level, shape (k,).
+    ordered
+        Whether their order means something.
+    """
+    named = texts(np.array([*levels, None], object)[:-1])
+    kept = [level for level in named if level is not None]
+    place = np.full(len(named) + 1, -1)  # The last is that of code -1.
+    place[[at for at, level in enumerate(named) if level is not None]] = range(len(kept))
+    if codes.size and not (codes.min() >= -1 and codes.max() < len(named)):
+        raise ValueError("a code without a level")
+    return pd.Categorical.from_codes(place[codes], pd.Index(kept, dtype=object), ordered=ordered)
+
+
 def to_frame(columns: Mapping[str, Any], records: int) -> pd.DataFrame:
     """Put columns into a frame as they are: pandas would make dates of objects.
 
