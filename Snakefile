@@ -40,4 +40,6 @@ rule all:
 
 onsuccess:
     if Path("results/report/report.html").exists():
-        logger.info(f"The report is {Path('results/report/report.html').absolute()}")
+        logger.info(
+            f"The report is {Path('results/report/report.html').absolute()}"
+        )

@@ -87,7 +87,7 @@ def test_a_dataset_without_its_files_says_where_they_are_looked_for(tmp_path):
 
 def test_nothing_is_fetched_unless_it_is_asked_for(tmp_path):
     done = run_snakemake("--dry-run", directory=tmp_path)
-    assert "rule fetch_file" not in done.stdout
+    assert "fetch_file" not in done.stdout
     asked = run_snakemake("--dry-run", "fetch_kossakowski", directory=tmp_path)
-    assert "rule fetch_file" in asked.stdout
+    assert "fetch_file" in asked.stdout
     assert "data/raw/kossakowski-esm/ESMdata.csv" in asked.stdout

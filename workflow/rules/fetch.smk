@@ -39,6 +39,7 @@ rule fetch_file:
     params:
         address=lambda wildcards: FETCHED[wildcards.raw].address,
         sha256=lambda wildcards: FETCHED[wildcards.raw].sha256,
+        code=code("ingest.fetch"),
     message:
         "Fetching {wildcards.raw}"
     script:
