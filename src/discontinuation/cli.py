@@ -28,9 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 when all is well, 1 when the input has problems, 2 when nothing could be done.
     """
-    options, rest = _parser().parse_known_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = _parser(pace="pace" in arguments[:1])
+    options, rest = parser.parse_known_args(arguments)
     if rest and options.command != "run":
-        _parser().error(f"unrecognised arguments: {' '.join(rest)}")
+        parser.error(f"unrecognised arguments: {' '.join(rest)}")
     try:
         return int(options.action(options, rest))
     except InvalidInput as error:
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return IMPOSSIBLE
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(pace: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("discontinuation", description=NOTICE)
     parser.add_argument("--version", action="version", version=discontinuation.__version__)
     parser.set_defaults(command=None)
@@ -69,7 +71,20 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="one dataset's report; options of Snakemake may follow")
     run.add_argument("name", help="its name in config/datasets, or a path to its YAML file")
     run.set_defaults(action=_dataset_run, command="run")
+    schedule = commands.add_parser("pace", help="how fast a schedule takes a drug away")
+    schedule.set_defaults(action=_pace)
+    if pace:  # what it can be asked takes a second to load
+        from discontinuation.pace_command import add_arguments
+
+        add_arguments(schedule)
     return parser
+
+
+def _pace(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from discontinuation.pace_command import run_pace
+
+    print(run_pace(options))
+    return 0
 
 
 def _doctor(options: argparse.Namespace, rest: Sequence[str]) -> int:
