@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Enough to find what is wrong within minutes; a test that needs more asks for it.
+settings.register_profile("quick", max_examples=40, deadline=None)
+settings.load_profile("quick")
 
 # Before anything imports numpy: small matrices are slower on several threads than on one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -40,6 +45,7 @@ def run_snakemake(*options, directory, check=True):
     return done
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Keep the tests that look at the finished run on one worker, so that it is made once."""
     for item in items:

@@ -138,18 +138,19 @@ class Histories(NamedTuple):
     period: FloatArray
 
 
-# Work space of one thread, shape (_DEPTH + 2, 5, 16). For each halving of a step, what its nodes
-# need: the shares of the level that is kept, of the release that is left, of the release and of
-# the dose that have become level, and of the drive that has not faded. The last layer says which
-# step that is. One array, because handing over several to every step would cost more than it.
-_KEPT, _LEFT, _FED, _HELD, _FADED = range(5)
+# Work space of one thread, shape (_DEPTH + 2, 6, 16). For each halving of a step, what its nodes
+# need: the shares of the level that is kept, of the release that is left, of the dose that is
+# released, of the release and of the dose that have become level, and of the drive that has not
+# faded. The last layer says which step that is. One array, because handing over several to every
+# step would cost more than it.
+_KEPT, _LEFT, _RELEASED, _FED, _HELD, _FADED = range(6)
 _STEP = _DEPTH + 1
 _LENGTH, _FALLS, _GROWN = 0, 1, 2
 
 
 @inner
 def _new_tables() -> FloatArray:
-    return np.full((_DEPTH + 2, 5, _POINTS + 1), np.nan)
+    return np.full((_DEPTH + 2, 6, _POINTS + 1), np.nan)
 
 
 @inner
@@ -191,6 +192,7 @@ def _fill(tables: FloatArray, depth: int, step: float, drug: Drug) -> None:
         tables[depth, _FADED, node] = math.exp(-time / drug.tau)
         depot = drug.release > 0.0
         tables[depth, _LEFT, node] = math.exp(-drug.release * time) if depot else 0.0
+        tables[depth, _RELEASED, node] = -math.expm1(-drug.release * time) if depot else 1.0
         tables[depth, _FED, node] = _fed(time, drug) if depot else 0.0
         tables[depth, _HELD, node] = _held(time, drug)
 
@@ -236,7 +238,8 @@ def _move(
     if drug.release == 0.0:
         return dose, level * kept + dose * held
     moved = level * kept + release * _fed(time, drug) + dose * held
-    return dose + (release - dose) * math.exp(-drug.release * time), moved
+    left = math.exp(-drug.release * time)
+    return release * left - dose * math.expm1(-drug.release * time), moved
 
 
 @inner
@@ -249,6 +252,13 @@ def _node_level(
         + release * tables[depth, _FED, node]
         + dose * tables[depth, _HELD, node]
     )
+    return moved
+
+
+@inner
+def _node_release(depth: int, node: int, dose: float, release: float, tables: FloatArray) -> float:
+    """Release at a node; without a depot the dose."""
+    moved: float = release * tables[depth, _LEFT, node] + dose * tables[depth, _RELEASED, node]
     return moved
 
 
@@ -290,9 +300,12 @@ def _fall_speeds(
             tables[_STEP, _FALLS, node] = factor * excess / (span * span)
         return
     for node in range(points):
-        released = over * (tables[depth, _FED, node] - tables[depth, _LEFT, node])
-        excess = above * tables[depth, _KEPT, node] + released
         here = _node_level(depth, node, dose, release, level, tables)
+        if level + release < dose:  # of the two forms, the one that keeps more digits
+            excess = here - _node_release(depth, node, dose, release, tables)
+        else:
+            released = over * (tables[depth, _FED, node] - tables[depth, _LEFT, node])
+            excess = above * tables[depth, _KEPT, node] + released
         tables[_STEP, _FALLS, node] = factor * excess * _steepness(here, drug)
 
 
@@ -368,7 +381,7 @@ def _advance(
             depth, place = depth + 1, 2 * place
             continue
         drive = _end_drive(step, depth, drive, tables)
-        release = _settled(dose + (release - dose) * tables[depth, _LEFT, _POINTS], dose)
+        release = _settled(_node_release(depth, _POINTS, dose, release, tables), dose)
         level = _settled(ended, dose)
         place += 1
         while depth > 0 and place % 2 == 0:
@@ -444,7 +457,7 @@ def _positive_integral(
             continue
         total += fine
         drive = _end_drive(step, depth, drive, tables)
-        release = _settled(dose + (release - dose) * tables[depth, _LEFT, _POINTS], dose)
+        release = _settled(_node_release(depth, _POINTS, dose, release, tables), dose)
         level = _settled(ended, dose)
         place += 1
         while depth > 0 and place % 2 == 0:
