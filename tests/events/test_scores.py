@@ -98,7 +98,7 @@ def test_no_ratings_at_all():
 rows = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), max_size=25)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=80, deadline=None, derandomize=True, database=None)
 @given(rows, rows, st.booleans())
 def test_the_last_row_before_a_time_is_the_one_a_loop_finds(known, asked, inclusive):
     known = sorted(known)

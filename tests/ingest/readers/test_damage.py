@@ -22,7 +22,7 @@ from discontinuation.ingest.readers import SourceTable, read_source
 from discontinuation.problems import InvalidInput
 from ingest.readers import writers
 
-quick = settings(max_examples=120, deadline=None, derandomize=True, database=None)
+quick = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 slow = settings(quick, max_examples=5)
 
 TABLE = {
