@@ -45,12 +45,13 @@ def run_snakemake(*options, directory, check=True):
     return done
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(wrapper=True)  # before pytest-xdist looks at the marks
 def pytest_collection_modifyitems(items):
     """Keep the tests that look at the finished run on one worker, so that it is made once."""
     for item in items:
         if {"finished", "own_evidence"} & set(item.fixturenames):
             item.add_marker(pytest.mark.xdist_group("run"))
+    return (yield)
 
 
 @pytest.fixture(scope="session")
