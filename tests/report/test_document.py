@@ -12,6 +12,10 @@ from conftest import ROOT
 from discontinuation.audit.agreement import agreement_statistics, compare_readings
 from discontinuation.audit.answerable import answerable
 from discontinuation.bias.published import early_shares
+from discontinuation.exposure.definitions import read_definitions
+from discontinuation.exposure.drugs import read_drugs
+from discontinuation.exposure.published_pace import published_tables
+from discontinuation.exposure.strategy import read_strategies
 from discontinuation.ingest.evidence import count_rows, read_collection
 from discontinuation.ingest.gather import gather
 from discontinuation.report import words as say
@@ -49,6 +53,7 @@ CONFIG = {
         "bootstrap_replicates": 200,
     },
 }
+REFERENCE = ROOT / "data" / "reference"
 CODE = {"version": "0", "source_sha256": "0" * 64, "commit": None}
 DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" width="72pt"><g id="a"><text>x</text></g></svg>'
 
@@ -61,18 +66,25 @@ def results(folder, rows):
     effects = select_effects(trial_effects(frames))
     early = early_shares(frames, WINDOWS, [1], 1, 200, 0.95)
     compared = compare_readings(frames["readings"])
-    return frames | {
-        "trial_effects": effects,
-        "pooled": pool_trials(effects, effects, rule),
-        "small_study_effects": small_study_table(effects, rule),
-        "leave_one_out": leave_one_out_table(effects, rule),
-        "early_share": early,
-        "answerable": answerable(frames, early, WINDOWS, [1]),
-        "extraction_agreement": compared,
-        "extraction_agreement_statistics": agreement_statistics(compared),
-        "counts": pd.DataFrame(count_rows(collection)),
-        "same_trial_twice": gathered.duplicates,
-    }
+    published, _ = published_tables(
+        frames, read_drugs(REFERENCE), read_strategies(), read_definitions(REFERENCE)
+    )
+    return (
+        frames
+        | published
+        | {
+            "trial_effects": effects,
+            "pooled": pool_trials(effects, effects, rule),
+            "small_study_effects": small_study_table(effects, rule),
+            "leave_one_out": leave_one_out_table(effects, rule),
+            "early_share": early,
+            "answerable": answerable(frames, early, WINDOWS, [1]),
+            "extraction_agreement": compared,
+            "extraction_agreement_statistics": agreement_statistics(compared),
+            "counts": pd.DataFrame(count_rows(collection)),
+            "same_trial_twice": gathered.duplicates,
+        }
+    )
 
 
 def page(tables):

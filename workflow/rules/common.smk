@@ -14,6 +14,7 @@ from snakemake.exceptions import WorkflowError
 
 from discontinuation.config import complete_config
 from discontinuation.fingerprint import source_digest
+from discontinuation.exposure.strategy import read_strategies
 from discontinuation.ingest.declaration import (
     declarations_beside,
     find_declaration,
@@ -36,6 +37,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 PROJECT = Path(workflow.basedir)
 SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.yaml"
 INSTRUMENTS = str(PROJECT / "data" / "reference" / "instruments.yaml")
+REFERENCE_TABLES = sorted(map(str, (PROJECT / "data" / "reference").glob("*.csv")))
 WINDOWS = str(PROJECT / "data" / "reference" / "withdrawal_windows.csv")
 
 try:
@@ -48,6 +50,7 @@ try:
     }
     COLLECTIONS = find_collections(config["evidence"]["sources"], [Path(), PROJECT])
     check_reference(Path(WINDOWS))
+    read_strategies(config["strategies"])
 except InvalidInput as error:
     raise WorkflowError(str(error)) from None
 

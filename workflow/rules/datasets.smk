@@ -84,6 +84,7 @@ rule write_dataset_report:
         summaries=rules.describe_dataset.output.summaries,
         figures=rules.describe_dataset.output.figures,
         symptoms=rules.follow_symptoms.output.symptoms,
+        exposure="results/datasets/{dataset}/exposure",
     output:
         html=report(
             update(f"{IN_DATASET}/report.html"),

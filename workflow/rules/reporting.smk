@@ -14,8 +14,18 @@ REPORTED = [
     "extraction_agreement_statistics",
     "counts",
     "same_trial_twice",
+    "published_pace_labels",
+    "published_authors",
+    "drug_coverage",
 ]
-DRAWN = ["forest", "early_share", "evidence_map", "event_free", "funnel"]
+DRAWN = [
+    "forest",
+    "early_share",
+    "published_pace",
+    "evidence_map",
+    "event_free",
+    "funnel",
+]
 
 
 rule write_report:

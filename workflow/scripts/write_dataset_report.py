@@ -44,5 +44,11 @@ html = render_dataset_report(
     inputs=reading["inputs"],
     symptoms=read_tables(sorted(Path(snakemake.input.symptoms).glob("*.parquet"))),
     symptom_figures=read_figures(snakemake.input.symptoms),
+    exposure=read_tables(
+        path
+        for path in sorted(Path(snakemake.input.exposure).glob("*.parquet"))
+        if path.stem not in ("trajectories", "pace")  # of single people
+    ),
+    exposure_figures=read_figures(snakemake.input.exposure),
 )
 Path(snakemake.output.html).write_text(html, encoding="utf-8", newline="\n")

@@ -7,7 +7,7 @@ schedules of that length, each of them named.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -15,8 +15,15 @@ from typing import Any
 import pandas as pd
 
 from discontinuation.exposure.arm_pace import NO_LABEL
-from discontinuation.exposure.authors import STOPPED, days_of_arm
-from discontinuation.exposure.drugs import Drug, Drugs
+from discontinuation.exposure.authors import (
+    STOPPED,
+    courses_of_arms,
+    days_of_arm,
+    find_changes,
+    name_by_authors,
+)
+from discontinuation.exposure.definitions import Definition
+from discontinuation.exposure.drugs import Drug, Drugs, coverage
 from discontinuation.exposure.pace import QUANTITIES, pace_of
 from discontinuation.exposure.parameters import Parameters, parameters_of
 from discontinuation.exposure.schedules import Schedule, hyperbolic, linear
@@ -97,6 +104,44 @@ def plausible_pace(
     schedules = schedules.merge(order, on=["study", "arm"]).sort_values("place", kind="stable")
     schedules = schedules.drop(columns="place").reset_index(drop=True)
     return PublishedPace(schedules, _ranges(schedules), _joined_labels(schedules))
+
+
+def published_tables(
+    evidence: Mapping[str, pd.DataFrame],
+    drugs: Drugs,
+    strategies: Strategies,
+    definitions: Sequence[Definition],
+) -> tuple[dict[str, pd.DataFrame], PublishedPace]:
+    """Describe the published arms of a run, and what each author would call them.
+
+    Parameters
+    ----------
+    evidence
+        Current tables of the evidence, with arms and studies; those in use are described.
+    drugs, strategies, definitions
+        As in `plausible_pace` and `name_by_authors`.
+
+    Returns
+    -------
+    tables
+        published_pace, published_pace_ranges and published_pace_labels (see `PublishedPace`),
+        published_authors (study, arm, one column per author, and what `find_changes` says) and
+        drug_coverage.
+    pace
+        What the first three are made of.
+    """
+    arms, studies = (evidence[name].query("use == 'include'") for name in ("arms", "studies"))
+    pace = plausible_pace(arms, studies, drugs, strategies)
+    classes = dict(zip(studies["study"], studies["drug_class"], strict=True))
+    named = name_by_authors(courses_of_arms(arms, classes), definitions)
+    tables = {
+        "published_pace": pace.schedules,
+        "published_pace_ranges": pace.ranges,
+        "published_pace_labels": pace.labels,
+        "published_authors": named.join(find_changes(named, strategies)).reset_index(),
+        "drug_coverage": coverage(drugs),
+    }
+    return tables, pace
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from discontinuation.report import dataset_views as views
 from discontinuation.report import dataset_words as say
 from discontinuation.report.around import SYNTHETIC
 from discontinuation.report.cells import TableView
+from discontinuation.report.exposure_views import exposure_tables
 from discontinuation.report.inline import FigureFiles
 from discontinuation.report.page import render_page, show_figure
 from discontinuation.report.words import DOUBTFUL_TAGS, FIXED_STATEMENTS
@@ -59,6 +60,22 @@ FIGURES = {
         "line joins a mark to the first worsening.",
     ),
 }
+EXPOSURE_FIGURES = {
+    "arms": (
+        "Dose, occupancy and drive of each arm",
+        "Median, middle half and middle four fifths of the people. The drive is how far occupancy "
+        "has fallen below what people have adapted to; it is computed from doses, not observed.",
+    ),
+    "bands": (
+        "How much hangs on the numbers of the drug",
+        "The median person of each arm, with half-life and K drawn from their ranges, and with the "
+        "longer half-life of slow metabolisers.",
+    ),
+    "cases": (
+        "Dose, occupancy and drive person by person",
+        "The drive is computed from doses, not observed.",
+    ),
+}
 # Figures and the tables without which a section has something to say about what is missing.
 SECTIONS = {
     "flow": (("flow_chart",), ("people", "arms", "follow_up")),
@@ -80,6 +97,8 @@ def render_dataset_report(
     inputs: Mapping[str, str],
     symptoms: Mapping[str, pd.DataFrame] | None = None,
     symptom_figures: Sequence[FigureFiles] = (),
+    exposure: Mapping[str, pd.DataFrame] | None = None,
+    exposure_figures: Sequence[FigureFiles] = (),
 ) -> str:
     """Write the page of a dataset.
 
@@ -105,6 +124,8 @@ def render_dataset_report(
         SHA-256 of each input file.
     symptoms, symptom_figures
         Tables and figures of the symptoms around dose steps, masked.
+    exposure, exposure_figures
+        Tables (with the `notes`) and figures of how the drugs left, masked.
 
     Returns
     -------
@@ -146,6 +167,13 @@ def render_dataset_report(
         symptom_tables=views.plain_tables(
             "symptoms", symptoms or {}, f"{views.results_folder(name)}/symptoms"
         ),
+        exposure=[
+            show_figure(
+                figure, *_exposure_caption(figure.name), f"{views.results_folder(name)}/exposure"
+            )
+            for figure in exposure_figures
+        ],
+        exposure_tables=_exposure_tables(exposure, labels, name),
         further=[figure for key, figure in drawn.items() if key not in placed],
         further_tables=views.further(summaries, name),
         estimands=[_estimand(each, labels) for each in dataset.get("estimands") or []],
@@ -170,6 +198,23 @@ def _symptom_caption(figure: str) -> tuple[str, str]:
         "Means of the people's means with their interval. Below, how many were rated of those "
         "followed. What changes around a step is described here, whatever caused it."
     )
+
+
+def _exposure_caption(figure: str) -> tuple[str, str]:
+    """Explain a figure of exposure by the kind its name begins with."""
+    kind, _, drug = figure.partition("_")
+    title, words = EXPOSURE_FIGURES[kind]
+    return f"{title}: {drug.replace('_', ' ')}", words
+
+
+def _exposure_tables(
+    exposure: Mapping[str, pd.DataFrame] | None, labels: Mapping[str, str], name: str
+) -> list[TableView]:
+    if not exposure:
+        return []
+    tables = {key: table for key, table in exposure.items() if key != "notes"}
+    folder = f"{views.results_folder(name)}/exposure"
+    return exposure_tables(tables, exposure["notes"], labels, folder)
 
 
 def _caption(figure: str) -> tuple[str, str]:

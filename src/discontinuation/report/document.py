@@ -10,6 +10,11 @@ import pandas as pd
 from discontinuation.report import views
 from discontinuation.report import words as say
 from discontinuation.report.cells import TableView
+from discontinuation.report.exposure_views import (
+    coverage_table,
+    published_pace_tables,
+    published_sentences,
+)
 from discontinuation.report.headline import headline_pools
 from discontinuation.report.inline import FigureFiles
 from discontinuation.report.page import render_page, show_figure
@@ -26,6 +31,11 @@ FIGURES = {
         "How much of the difference is early",
         "The dot is the share of the final difference that is already there at the early time, the "
         "open diamond the share that proportional hazards would give with no withdrawal at all.",
+    ),
+    "published_pace": (
+        "How fast published arms can have stopped",
+        "Each mark is a schedule that an arm can have had; the line is their range. An arrow says "
+        "that the printed length is a minimum. Arms whose length is not printed are left out.",
     ),
     "event_free": (
         "Without relapse over time, every arm with data",
@@ -154,6 +164,8 @@ def sections(tables: Mapping[str, pd.DataFrame]) -> dict[str, TableView]:
         views.effects(tables, refs),
         views.studies(tables, refs),
         views.sources(tables),
+        *published_pace_tables(tables, "results/evidence"),
+        coverage_table(tables["drug_coverage"], "results/evidence/drug_coverage.csv"),
     ]
     return {table.key: table for table in made}
 
@@ -180,6 +192,7 @@ def sentences(
             say.pace_answer(int(row["answering"]), int(row["trials"]))
             for _, row in paces.iterrows()
         ],
+        "published_pace": published_sentences(tables["published_authors"]),
         "robust": _robustness(tables),
         "agreement": [
             say.agreement(dict(row))

@@ -30,6 +30,10 @@ TITLES = {
 PERCENT = {"dose": 1.0, "occupancy": 100.0, "drive": 1.0}
 TAU_NOTE = "adaptation time {tau:g} days: median of its prior (P)"
 SPREAD_NOTE = "Line: median. Dark band: 25 to 75 %. Light band: 10 to 90 % of the people."
+BAND_NOTE = (
+    "Median person of each arm, with 95 % of the draws of half-life and K: what is not known about "
+    "the drug, not how people differ."
+)
 POINTS = 2000
 FEW = 0.2  # of the people known at best; where fewer are, nothing is drawn
 CASE_COLOUR = BAND_COLOURS[4]
@@ -119,6 +123,60 @@ def draw_cases(
     _note(figure, drug, tau_days)
     put_heading(figure, setting)
     return figure
+
+
+def draw_bands(
+    courses: pd.DataFrame, arms: pd.DataFrame, setting: Setting, drug: Parameters, tau_days: float
+) -> Figure:
+    """Draw how far the median occupancy and drive of each arm hang on the drug's numbers.
+
+    Parameters
+    ----------
+    courses
+        Table uncertainty_courses of `expose_dataset`, of one drug.
+    arms, setting, drug, tau_days
+        As in `draw_arms`.
+
+    Returns
+    -------
+    Figure
+        One row per arm; bands of 95 % of the draws, shaded for the usual half-life and hatched for
+        that of slow metabolisers, with their medians.
+    """
+    shown = arms.loc[arms["arm"].isin(courses["arm"])]
+    if shown.empty:
+        return say_nothing_to_draw("No arm has an occupancy that could be drawn.")
+    figure = new_figure(WIDTH, PANEL * len(shown) + 1.5)
+    panels = figure.subplots(len(shown), 2, squeeze=False, sharex=True, sharey="col").tolist()
+    limits = float(courses["day"].min()), float(courses["day"].max())
+    for row, arm in zip(panels, shown.to_dict("records"), strict=True):
+        for axes, quantity in zip(row, COURSES[1:], strict=True):
+            mine = courses.loc[(courses["arm"] == arm["arm"]) & (courses["quantity"] == quantity)]
+            _draw_variants(axes, mine, PERCENT[quantity])
+            _show_days(axes, setting, *limits)
+        _name_row(row[0], f"{arm['label']}\n{HANDLING[arm['strategy']]}")
+    for column, quantity in enumerate(COURSES[1:]):
+        panels[0][column].set_title(TITLES[quantity], fontsize=9)
+    for place, axes in enumerate(np.ravel(np.array(panels, dtype=object))):
+        axes.set_ylim(bottom=-0.02 * axes.get_ylim()[1])
+        axes.grid(axis="y")
+        if place < 2 * (len(shown) - 1):
+            axes.set_xlabel("")
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower right", ncols=2, fontsize=7.5)
+    _note(figure, drug, tau_days, BAND_NOTE)
+    put_heading(figure, setting)
+    return figure
+
+
+def _draw_variants(axes: Axes, rows: pd.DataFrame, factor: float) -> None:
+    looks = (("usual", "-", BAND_COLOURS[4]), ("slow metaboliser", "--", BAND_COLOURS[0]))
+    for variant, style, colour in looks:
+        mine = rows.loc[rows["variant"] == variant].sort_values("day")
+        days = mine["day"].to_numpy(dtype=float)
+        low, high = factor * mine["q2.5"], factor * mine["q97.5"]
+        axes.fill_between(days, low, high, color=colour, alpha=0.3, linewidth=0)
+        axes.plot(days, factor * mine["q50"], style, color=colour, linewidth=1.2, label=variant)
 
 
 def draw_schedule(schedule: Schedule, title: str, tau_days: float = 14.0) -> Figure:
@@ -227,6 +285,7 @@ def _show_days(axes: Axes, setting: Setting, first: float, last: float) -> None:
     step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
     kept = [tick for tick in ticks if round(tick / step) % 2 == 0]
     axes.set_xticks(kept, [f"{tick:g}".replace("-", "−") for tick in kept])
+    axes.set_xlabel(textwrap.fill(axes.get_xlabel(), 30))
 
 
 def _name_row(axes: Axes, text: str) -> None:
