@@ -38,6 +38,12 @@ PROJECT = Path(workflow.basedir)
 SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.yaml"
 INSTRUMENTS = str(PROJECT / "data" / "reference" / "instruments.yaml")
 REFERENCE_TABLES = sorted(map(str, (PROJECT / "data" / "reference").glob("*.csv")))
+# The survival room loads its modules when they are first used, so they are named here.
+SURVIVAL_MODULES = [
+    f"survival.{path.stem}"
+    for path in sorted((PROJECT / "src" / "discontinuation" / "survival").glob("*.py"))
+    if path.stem != "__init__"
+]
 WINDOWS = str(PROJECT / "data" / "reference" / "withdrawal_windows.csv")
 
 try:

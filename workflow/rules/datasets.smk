@@ -85,6 +85,7 @@ rule write_dataset_report:
         figures=rules.describe_dataset.output.figures,
         symptoms=rules.follow_symptoms.output.symptoms,
         exposure="results/datasets/{dataset}/exposure",
+        survival="results/datasets/{dataset}/survival",
     output:
         html=report(
             update(f"{IN_DATASET}/report.html"),

@@ -50,5 +50,7 @@ html = render_dataset_report(
         if path.stem not in ("trajectories", "pace")  # of single people
     ),
     exposure_figures=read_figures(snakemake.input.exposure),
+    survival=read_tables(sorted(Path(snakemake.input.survival).glob("*.parquet"))),
+    survival_figures=read_figures(snakemake.input.survival),
 )
 Path(snakemake.output.html).write_text(html, encoding="utf-8", newline="\n")

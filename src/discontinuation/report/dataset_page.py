@@ -15,6 +15,7 @@ from discontinuation.report.cells import TableView
 from discontinuation.report.exposure_views import exposure_tables
 from discontinuation.report.inline import FigureFiles
 from discontinuation.report.page import render_page, show_figure
+from discontinuation.report.survival_views import survival_tables
 from discontinuation.report.words import DOUBTFUL_TAGS, FIXED_STATEMENTS
 
 FIGURES = {
@@ -76,6 +77,26 @@ EXPOSURE_FIGURES = {
         "The drive is computed from doses, not observed.",
     ),
 }
+SURVIVAL_FIGURES = {
+    "event_free": (
+        "Without deterioration over time",
+        "Kaplan-Meier, with numbers at risk and the withdrawal window shaded. Every deterioration "
+        "counts, whatever its cause.",
+    ),
+    "causes": (
+        "Which cause came first",
+        "Aalen-Johansen, stacked: the crude risk of each cause as it was judged.",
+    ),
+    "hazards": (
+        "Hazards, and their ratio over time",
+        "Smoothed. Where the ratio falls after the withdrawal window, depletion of those at high "
+        "risk does the same as withdrawal that is over.",
+    ),
+    "estimates": (
+        "The estimands side by side",
+        "What is refused is listed with the reason.",
+    ),
+}
 # Figures and the tables without which a section has something to say about what is missing.
 SECTIONS = {
     "flow": (("flow_chart",), ("people", "arms", "follow_up")),
@@ -99,6 +120,8 @@ def render_dataset_report(
     symptom_figures: Sequence[FigureFiles] = (),
     exposure: Mapping[str, pd.DataFrame] | None = None,
     exposure_figures: Sequence[FigureFiles] = (),
+    survival: Mapping[str, pd.DataFrame] | None = None,
+    survival_figures: Sequence[FigureFiles] = (),
 ) -> str:
     """Write the page of a dataset.
 
@@ -126,6 +149,8 @@ def render_dataset_report(
         Tables and figures of the symptoms around dose steps, masked.
     exposure, exposure_figures
         Tables (with the `notes`) and figures of how the drugs left, masked.
+    survival, survival_figures
+        Tables and figures of the declared estimands, masked.
 
     Returns
     -------
@@ -174,6 +199,15 @@ def render_dataset_report(
             for figure in exposure_figures
         ],
         exposure_tables=_exposure_tables(exposure, labels, name),
+        survival=[
+            show_figure(
+                figure, *_survival_caption(figure.name), f"{views.results_folder(name)}/survival"
+            )
+            for figure in survival_figures
+        ],
+        survival_tables=survival_tables(survival, labels, f"{views.results_folder(name)}/survival")
+        if survival
+        else [],
         further=[figure for key, figure in drawn.items() if key not in placed],
         further_tables=views.further(summaries, name),
         estimands=[_estimand(each, labels) for each in dataset.get("estimands") or []],
@@ -205,6 +239,11 @@ def _exposure_caption(figure: str) -> tuple[str, str]:
     kind, _, drug = figure.partition("_")
     title, words = EXPOSURE_FIGURES[kind]
     return f"{title}: {drug.replace('_', ' ')}", words
+
+
+def _survival_caption(figure: str) -> tuple[str, str]:
+    kind = next((key for key in SURVIVAL_FIGURES if figure.startswith(key)), "")
+    return SURVIVAL_FIGURES.get(kind, (figure.replace("_", " ").capitalize(), ""))
 
 
 def _exposure_tables(

@@ -1,0 +1,1 @@
+"""Which effect of stopping is asked for, may it be answered, and what is the answer?"""
