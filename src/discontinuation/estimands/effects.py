@@ -172,7 +172,7 @@ def first_event_effects(compared: Compared) -> Iterator[dict[str, Any]]:
         try:
             yield from list(part(compared))
         except InvalidInput as refused:
-            reason = "; ".join(problem.message for problem in refused.problems)
+            reason = _reason(refused)
             yield compared.row(part.__name__.strip("_"), whole, why_not=reason)
 
 
@@ -315,7 +315,7 @@ def _cox_rows(
     try:
         model = _fit(formula, frame, fixed, options)
     except InvalidInput as refused:
-        reason = "; ".join(problem.message for problem in refused.problems)
+        reason = _reason(refused)
         yield compared.row(measure, window, adjusted=", ".join(adjusted), why_not=reason)
         return
     line = model.summary.set_index("term").loc["arm"]
@@ -377,7 +377,7 @@ def _weighted(
     try:
         weights = treatment_weights(terms, kept, "arm", truncate=0.01)
     except InvalidInput as refused:
-        reason = "; ".join(problem.message for problem in refused.problems)
+        reason = _reason(refused)
         yield compared.row("weighted hazard ratio", window, why_not=reason)
         return
     weighed = kept.assign(weight=weights.weights)
@@ -437,7 +437,7 @@ def cause_effects(compared: Compared) -> Iterator[dict[str, Any]]:
         try:
             yield from list(part(compared, str(cause), list(map(str, causes))))
         except InvalidInput as refused:
-            reason = "; ".join(problem.message for problem in refused.problems)
+            reason = _reason(refused)
             yield compared.row("all", whole, cause=cause, why_not=reason)
 
 
@@ -516,6 +516,12 @@ def _of_cause(compared: Compared, cause: str, window: tuple[float, float]) -> di
     mine = (compared.people["cause"] == cause) & compared.people["time"].between(*window)
     first = compared.people["arm"] == 1
     return {"events": int((mine & first).sum()), "events_reference": int((mine & ~first).sum())}
+
+
+def _reason(refused: InvalidInput) -> str:
+    """Say why a measure was refused, without the options of a function."""
+    said = "; ".join(problem.message for problem in refused.problems)
+    return said.partition(f"; {SEPARATED}")[0]
 
 
 def _normal(estimate: float, se: float, confidence: float) -> dict[str, float]:

@@ -32,7 +32,7 @@ from discontinuation.survival.follow_up import (
 from discontinuation.survival.stored import storable
 
 GRID = 101  # times at which results are given if none are asked for
-# Where the knots are among the times of events (Harrell 2015, table 2.3; two are the ends).
+# Where the knots are among the times of events (Harrell 2015, chapter 2; two are the ends).
 KNOTS = {
     2: (0.10, 0.90),
     3: (0.10, 0.50, 0.90),
@@ -162,7 +162,7 @@ def smoothed_hazard(
     References
     ----------
     Ramlau-Hansen H. Ann Stat 1983;11:453-466; Andersen PK, Borgan O, Gill RD, Keiding N.
-    Statistical models based on counting processes. Springer 1993, IV.2.1 and (4.2.27) (boundary);
+    Statistical models based on counting processes. Springer 1993, IV.2 (boundary);
     Mueller HG, Wang JL. Biometrics 1994;50:61-76 (muhaz).
     """
     refuse(_option_problems(bandwidth, confidence))
@@ -404,7 +404,7 @@ def hazard_ratio_over_time(
     ----------
     Cox DR. J R Stat Soc B 1972;34:187-220 (effects that change with time); Gray RJ. J Am Stat
     Assoc 1992;87:942-951 (splines for them); Harrell FE. Regression modeling strategies. 2nd ed.
-    Springer 2015, 2.4.5 (knots).
+    Springer 2015, chapter 2 (knots).
     """
     # Loaded here: whoever wants a smoothed hazard alone needs no model.
     from discontinuation.survival.cox_model import cox
