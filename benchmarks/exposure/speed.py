@@ -1,8 +1,8 @@
 """How fast is the exposure of many people, beside two usual ways to compute it?
 
 Run from the top of the project, with nothing else running: python benchmarks/exposure/speed.py.
-Everything printed was measured in that run. Peers that would take too long get fewer people, and
-their time is scaled up to all of them.
+Everything printed was measured in that run and is kept in results.csv. Peers that would take too
+long get fewer people, and their time is scaled up to all of them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from scipy.integrate import solve_ivp
 from discontinuation.design import _daily
 from discontinuation.exposure.trajectories import Exposure, exposure_of
 
+HERE = Path(__file__).parent
 DAYS, STEPS, DOSE = 365, 12, 20.0
 HALF_LIFE, K, EMAX, TAU = 1.0, 2.7, 0.95, 14.0
 BLOCK = 10_000  # people whose states are held at a time
@@ -126,8 +128,11 @@ def main() -> None:
     print(f"{people:,} people x {DAYS} days, {os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}")
     print(f"{'':58}seconds   ratio")
 
+    rows = []
+
     def show(name: str, taken: float) -> None:
         print(f"{name:55} {taken:10.3f} {taken / base:7.2f}")
+        rows.append({"job": name, "people": people, "seconds": taken, "ratio": taken / base})
 
     show("states on every day, exact (= 1)", base)
     show("states on every day, daily grid", seconds(lambda: states(daily)))
@@ -158,6 +163,8 @@ def main() -> None:
         count = sum(len(block.people) for block in part)
         taken = seconds(lambda part=part: states(part))
         print(f"{count:>10,} people {taken:8.3f} s {1e6 * taken / count:8.2f} microseconds each")
+        rows.append({"job": "states, exact", "people": count, "seconds": taken})
+    pd.DataFrame(rows).round(4).to_csv(HERE / "results.csv", index=False)
 
     whole = arranged(sample, "exact").integral(2.0).to_numpy()
     print(f"\nlargest relative difference from solve_ivp: {np.abs(solved / whole - 1).max():.1e}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import discontinuation
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when all is well, 1 when the input has problems, 2 when nothing could be done.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = _parser(pace="pace" in arguments[:1])
+    parser = _parser(asked=next(iter(arguments), ""))
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command != "run":
         parser.error(f"unrecognised arguments: {' '.join(rest)}")
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return IMPOSSIBLE
 
 
-def _parser(pace: bool) -> argparse.ArgumentParser:
+def _parser(asked: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("discontinuation", description=NOTICE)
     parser.add_argument("--version", action="version", version=discontinuation.__version__)
     parser.set_defaults(command=None)
@@ -71,13 +72,31 @@ def _parser(pace: bool) -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="one dataset's report; options of Snakemake may follow")
     run.add_argument("name", help="its name in config/datasets, or a path to its YAML file")
     run.set_defaults(action=_dataset_run, command="run")
-    schedule = commands.add_parser("pace", help="how fast a schedule takes a drug away")
-    schedule.set_defaults(action=_pace)
-    if pace:  # what it can be asked takes a second to load
-        from discontinuation.pace_command import add_arguments
-
-        add_arguments(schedule)
+    for name, action, text in (
+        ("pace", _pace, "how fast a schedule takes a drug away"),
+        ("reconstruct", _reconstruct, "the people behind a published curve"),
+        ("audit", _audit, "an audit card of one published trial"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(action=action)
+        if asked == name:  # what it can be asked takes a second to load
+            module = import_module(f"discontinuation.{name}_command")
+            module.add_arguments(command)
     return parser
+
+
+def _reconstruct(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from discontinuation.reconstruct_command import run_reconstruct
+
+    print(run_reconstruct(options))
+    return 0
+
+
+def _audit(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from discontinuation.audit_command import run_audit
+
+    print(run_audit(options))
+    return 0
 
 
 def _pace(options: argparse.Namespace, rest: Sequence[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -128,10 +129,14 @@ def _problems(error: ValidationError, file: str) -> Iterator[Problem]:
     instance: Any = error.instance
     rule: Any = error.validator_value
     if error.validator == "additionalProperties":
-        known = sorted(schema["properties"])
+        known = sorted(schema.get("properties", {}))
+        patterns = list(schema.get("patternProperties", {}))
+        allowed = [*known, *(f"names of the form {pattern}" for pattern in patterns)]
         for key in sorted(set(instance) - set(known), key=str):
-            where = ".".join(filter(None, [path, str(key)]))
-            yield Problem(file, f"unknown key; {allowed_values(known, str(key))}", column=where)
+            if not any(re.search(pattern, str(key)) for pattern in patterns):
+                where = ".".join(filter(None, [path, str(key)]))
+                rule = f"unknown key; {allowed_values(allowed, str(key))}"
+                yield Problem(file, rule, column=where)
     elif error.validator == "required":
         for key in rule:
             if key not in instance:

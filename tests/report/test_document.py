@@ -11,6 +11,8 @@ import made_up
 from conftest import ROOT
 from discontinuation.audit.agreement import agreement_statistics, compare_readings
 from discontinuation.audit.answerable import answerable
+from discontinuation.audit.exports import withdrawal_table
+from discontinuation.audit.judgements import judge_audits
 from discontinuation.bias.published import early_shares
 from discontinuation.exposure.definitions import read_definitions
 from discontinuation.exposure.drugs import read_drugs
@@ -69,9 +71,11 @@ def results(folder, rows):
     published, _ = published_tables(
         frames, read_drugs(REFERENCE), read_strategies(), read_definitions(REFERENCE)
     )
+    judged = judge_audits([])
     return (
         frames
         | published
+        | {"judgements": judged.summary, "domain_w": withdrawal_table(judged)}
         | {
             "trial_effects": effects,
             "pooled": pool_trials(effects, effects, rule),

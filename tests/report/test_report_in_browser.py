@@ -47,7 +47,7 @@ def test_asks_for_nothing_but_itself_and_complains_of_nothing(page):
 
 def test_every_figure_is_drawn(page):
     figures = page.locator("figure svg[role=img]")
-    assert figures.count() == 6
+    assert figures.count() == 8
     for figure in figures.all():
         box = figure.bounding_box()
         assert box["width"] > 300 and box["height"] > 100

@@ -25,12 +25,18 @@ DRAWN = [
     "evidence_map",
     "event_free",
     "funnel",
+    "traffic_lights",
+    "judgement_bars",
 ]
 
 
 rule write_report:
     input:
         results=collect("results/evidence/{name}.parquet", name=REPORTED),
+        audits=[
+            "results/audit/judgements.parquet",
+            "results/audit/domain_w.parquet",
+        ],
         tables=rules.gather_evidence.output.current,
         svg=collect("results/figures/{name}.svg", name=DRAWN),
         png=collect("results/figures/{name}.png", name=DRAWN),

@@ -12,7 +12,9 @@ log_to(snakemake.log[0])
 
 project = Path(snakemake.params.project)
 html = render_report(
-    tables=read_tables([*snakemake.input.results, *snakemake.input.tables]),
+    tables=read_tables(
+        [*snakemake.input.results, *snakemake.input.audits, *snakemake.input.tables]
+    ),
     figures=[
         FigureFiles.read(svg, png)
         for svg, png in zip(snakemake.input.svg, snakemake.input.png, strict=True)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from discontinuation.report import views
 from discontinuation.report import words as say
+from discontinuation.report.audit_views import audit_sentences, audit_tables
 from discontinuation.report.cells import TableView
 from discontinuation.report.exposure_views import (
     coverage_table,
@@ -46,6 +47,16 @@ FIGURES = {
         "What the evidence looks like",
         "One mark for each way in which an independent cohort stopped a drug, at its longest "
         "follow-up.",
+    ),
+    "traffic_lights": (
+        "Risk of bias, result by result",
+        "RoB 2, with withdrawal confounding apart: it never enters the overall judgement. Hatched: "
+        "from abstracts, by one reader. No information is turned into a judgement as the guidance "
+        "of RoB 2 asks, which makes most of them high.",
+    ),
+    "judgement_bars": (
+        "Risk of bias by domain",
+        "Share of the results with each judgement; hatched as above.",
     ),
     "funnel": (
         "Small trials and missing ones",
@@ -164,6 +175,7 @@ def sections(tables: Mapping[str, pd.DataFrame]) -> dict[str, TableView]:
         views.effects(tables, refs),
         views.studies(tables, refs),
         views.sources(tables),
+        *audit_tables(tables),
         *published_pace_tables(tables, "results/evidence"),
         coverage_table(tables["drug_coverage"], "results/evidence/drug_coverage.csv"),
     ]
@@ -192,6 +204,7 @@ def sentences(
             say.pace_answer(int(row["answering"]), int(row["trials"]))
             for _, row in paces.iterrows()
         ],
+        "audits": audit_sentences(tables["judgements"]),
         "published_pace": published_sentences(tables["published_authors"]),
         "robust": _robustness(tables),
         "agreement": [

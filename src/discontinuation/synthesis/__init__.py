@@ -3,9 +3,16 @@
 `counts`, `means`, `published` and `survival` turn what is known of two arms into an `effect` with
 its variance. `pooling` pools effects across trials and `stratified` whole tables, `heterogeneity`
 asks how much the trials differ and `regression` why, `small_study` asks whether small trials or
-single trials carry the result.
+single trials carry the result. `reconstruct` finds people behind a published curve, `coarse_curve`
+says what single published points of one tell.
 """
 
+from discontinuation.synthesis.coarse_curve import (
+    CoarseCurve,
+    curve_from_counts,
+    curve_from_limits,
+    curve_from_quantiles,
+)
 from discontinuation.synthesis.counts import (
     combine_arms_counts,
     design_effect,
@@ -17,6 +24,8 @@ from discontinuation.synthesis.counts import (
     risk_ratio,
     split_shared_arm,
 )
+from discontinuation.synthesis.curve_files import ClickedFigure, read_clicks, read_risk_table
+from discontinuation.synthesis.curve_quality import CurveQuality, judge_contrast
 from discontinuation.synthesis.effect import Effect, Risk
 from discontinuation.synthesis.heterogeneity import generalised_q, reml_score
 from discontinuation.synthesis.means import (
@@ -35,6 +44,13 @@ from discontinuation.synthesis.published import (
     ratio_of_times,
     se_from_interval,
     se_from_p,
+)
+from discontinuation.synthesis.reconstruct import (
+    Reconstruction,
+    RepeatedReconstruction,
+    across_repeats,
+    reconstruct,
+    reconstruct_repeatedly,
 )
 from discontinuation.synthesis.regression import MetaRegression, meta_regression
 from discontinuation.synthesis.small_study import (
@@ -55,16 +71,25 @@ from discontinuation.synthesis.survival import (
 )
 
 __all__ = [
+    "ClickedFigure",
+    "CoarseCurve",
+    "CurveQuality",
     "Effect",
     "Egger",
     "Influence",
     "MetaRegression",
     "PooledEffect",
+    "Reconstruction",
+    "RepeatedReconstruction",
     "Risk",
     "StratifiedEffect",
     "TrimAndFill",
+    "across_repeats",
     "combine_arms_counts",
     "combine_arms_means",
+    "curve_from_counts",
+    "curve_from_limits",
+    "curve_from_quantiles",
     "design_effect",
     "difference_of_risks_from_variances",
     "effective_counts",
@@ -73,6 +98,7 @@ __all__ = [
     "generalised_q",
     "hazard_ratio_from_logrank",
     "influence",
+    "judge_contrast",
     "leave_one_out",
     "log_hazard_ratio_from_interval",
     "log_hazard_ratio_from_p",
@@ -86,6 +112,10 @@ __all__ = [
     "ratio_of_odds_from_variances",
     "ratio_of_risks_from_variances",
     "ratio_of_times",
+    "read_clicks",
+    "read_risk_table",
+    "reconstruct",
+    "reconstruct_repeatedly",
     "reml_score",
     "risk_difference",
     "risk_from_survival",
