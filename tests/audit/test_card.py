@@ -113,6 +113,30 @@ def test_published_counts_give_the_published_share(tmp_path):
     assert share == pytest.approx((0.3 - 0.1) / (0.8 - 0.4))
 
 
+@pytest.mark.parametrize(
+    ("weeks", "continued", "stopped", "share"),
+    [
+        ((26, 52), (170, 210), (348, 451), 0.74),  # Hu 2024, 35 trials pooled, per 1000
+        ((13, 26), (0, 0), (250, 240), 1.04),  # Simon 2004: the gap shrinks
+        ((26, 52), (0, 0), (96, 189), 0.51),  # PREVENT, venlafaxine
+    ],
+)
+def test_published_gaps_have_the_published_share_and_tell_nothing_about_withdrawal(
+    tmp_path, weeks, continued, stopped, share
+):
+    gaps = [s - c for s, c in zip(stopped, continued, strict=True)]
+    assert gaps[0] / gaps[1] == pytest.approx(share, abs=0.005)
+    if gaps[0] <= gaps[1] and all(continued):
+        given = [list(zip(weeks, arm, strict=True)) for arm in (continued, stopped)]
+        inside = card(counts(*given, people=1000, window_days=200), tmp_path)
+        found = estimate(inside, "early share of the difference at the end")
+        assert found["estimate"] == pytest.approx(share, abs=0.005)
+        expected = estimate(inside, "expected with no withdrawal")["estimate"]
+        assert 0.5 < expected < 1  # most of it would be early anyway
+        outside = card(counts(*given, people=1000), tmp_path)
+        assert outside.verdict == "cannot be judged"
+
+
 def test_points_outside_the_window_tell_nothing_early(tmp_path):
     found = card(counts([(26, 10), (52, 30)], [(26, 30), (52, 50)]), tmp_path)
     assert found.verdict == "cannot be judged"

@@ -46,3 +46,28 @@ rule audit_evidence:
         ),
     script:
         "../scripts/audit_evidence.py"
+
+
+rule check_early_excess:
+    output:
+        summary=[
+            update(f"results/validation/early_excess.{ending}")
+            for ending in ("csv", "parquet")
+        ],
+        comparison=[
+            update(f"results/validation/early_excess_comparison.{ending}")
+            for ending in ("csv", "parquet")
+        ],
+    log:
+        "logs/check_early_excess.log",
+    benchmark:
+        "results/provenance/benchmarks/check_early_excess.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        seed=lookup(dpath="seed", within=config),
+        code=code(
+            "design.early_excess_performance", "bias._two_arm_kernels", "tables.files"
+        ),
+    script:
+        "../scripts/check_early_excess.py"

@@ -36,6 +36,7 @@ rule write_report:
         audits=[
             "results/audit/judgements.parquet",
             "results/audit/domain_w.parquet",
+            "results/validation/early_excess.parquet",
         ],
         tables=rules.gather_evidence.output.current,
         svg=collect("results/figures/{name}.svg", name=DRAWN),
