@@ -86,6 +86,7 @@ rule write_dataset_report:
         symptoms=rules.follow_symptoms.output.symptoms,
         exposure="results/datasets/{dataset}/exposure",
         survival="results/datasets/{dataset}/survival",
+        classification="results/datasets/{dataset}/classification",
     output:
         html=report(
             update(f"{IN_DATASET}/report.html"),

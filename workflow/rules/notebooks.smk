@@ -24,6 +24,11 @@ rule render_notebook:
             f"results/evidence/{name}.csv"
             for name in ("pooled", "early_share", "answerable", "leave_one_out")
         ],
+        classified=(
+            ["results/datasets/example_trial/classification"]
+            if "example_trial" in DATASETS
+            else []
+        ),
     output:
         html=report(
             update("results/notebooks/{notebook}.html"),

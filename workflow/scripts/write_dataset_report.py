@@ -52,5 +52,11 @@ html = render_dataset_report(
     exposure_figures=read_figures(snakemake.input.exposure),
     survival=read_tables(sorted(Path(snakemake.input.survival).glob("*.parquet"))),
     survival_figures=read_figures(snakemake.input.survival),
+    classification=read_tables(
+        path
+        for path in sorted(Path(snakemake.input.classification).glob("*.parquet"))
+        if path.stem != "classification"  # of single people
+    ),
+    classification_figures=read_figures(snakemake.input.classification),
 )
 Path(snakemake.output.html).write_text(html, encoding="utf-8", newline="\n")

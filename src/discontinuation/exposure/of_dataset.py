@@ -165,6 +165,38 @@ def expose_dataset(
     return _gather(found, smallest_cell)
 
 
+def exposure_of_main_drug(
+    tables: Tables, setting: Setting, drugs: Drugs
+) -> tuple[str | None, Exposure | None, pd.DataFrame]:
+    """Arrange the doses of the drug that most people take, for models of single people.
+
+    Parameters
+    ----------
+    tables, setting, drugs
+        As in `expose_dataset`.
+
+    Returns
+    -------
+    name
+        Of the drug; None if nobody takes any.
+    exposure
+        Of the people whose doses are known and who have something to retain; None if there is no
+        half-life or nobody is left.
+    notes
+        Why not, and who was left out.
+    """
+    given = complete(tables)
+    taken = given["doses"].loc[given["doses"]["dose"] > 0]
+    if taken.empty:
+        return None, None, pd.DataFrame(columns=NOTES)
+    name = str(taken.groupby("drug", observed=True)["person"].nunique().idxmax())
+    found = _Found()
+    drug = parameters_of(_reference(name, drugs, found), setting.curves.get(name))
+    doses = given["doses"].loc[given["doses"]["drug"] == name].reset_index(drop=True)
+    exposure = _OneDrug(name, doses, drug, given, setting).exposure(found)
+    return name, exposure, _notes(found, 1)
+
+
 @dataclass(frozen=True, eq=False)
 class _OneDrug:
     name: str

@@ -12,6 +12,7 @@ from discontinuation.report import dataset_views as views
 from discontinuation.report import dataset_words as say
 from discontinuation.report.around import SYNTHETIC
 from discontinuation.report.cells import TableView
+from discontinuation.report.classification_views import classification_tables, evidence_words
 from discontinuation.report.exposure_views import exposure_tables
 from discontinuation.report.inline import FigureFiles
 from discontinuation.report.page import render_page, show_figure
@@ -97,6 +98,28 @@ SURVIVAL_FIGURES = {
         "What is refused is listed with the reason.",
     ),
 }
+CLASSIFICATION_FIGURES = {
+    "labels": (
+        "What each published rule set says",
+        "Deteriorations by label. A rule that looks at timing alone calls every early relapse "
+        "withdrawal; one that asks for what was not recorded can say nothing.",
+    ),
+    "agreement": (
+        "Do the rule sets agree?",
+        "Whether a deterioration is withdrawal or not: Gwet's AC1 below the diagonal, the number "
+        "that both could label above it.",
+    ),
+    "profiles": (
+        "Symptoms by cause",
+        "How often each symptom is new or worse, as the model learned it; bars: intervals.",
+    ),
+    "reliability": ("Probability against what raters say", "The diagonal is perfect calibration."),
+    "events_by_time": (
+        "Deteriorations by time since the last reduction",
+        "Coloured by the probability that it is withdrawal, under the model.",
+    ),
+    "verdicts": ("Every verdict", "One column per deterioration, one row per rule set."),
+}
 # Figures and the tables without which a section has something to say about what is missing.
 SECTIONS = {
     "flow": (("flow_chart",), ("people", "arms", "follow_up")),
@@ -122,6 +145,8 @@ def render_dataset_report(
     exposure_figures: Sequence[FigureFiles] = (),
     survival: Mapping[str, pd.DataFrame] | None = None,
     survival_figures: Sequence[FigureFiles] = (),
+    classification: Mapping[str, pd.DataFrame] | None = None,
+    classification_figures: Sequence[FigureFiles] = (),
 ) -> str:
     """Write the page of a dataset.
 
@@ -151,6 +176,8 @@ def render_dataset_report(
         Tables (with the `notes`) and figures of how the drugs left, masked.
     survival, survival_figures
         Tables and figures of the declared estimands, masked.
+    classification, classification_figures
+        Tables and figures of what the deteriorations were, masked.
 
     Returns
     -------
@@ -208,6 +235,20 @@ def render_dataset_report(
         survival_tables=survival_tables(survival, labels, f"{views.results_folder(name)}/survival")
         if survival
         else [],
+        classification=[
+            show_figure(
+                figure,
+                *CLASSIFICATION_FIGURES.get(figure.name, (figure.name.capitalize(), "")),
+                f"{views.results_folder(name)}/classification",
+            )
+            for figure in classification_figures
+        ],
+        classification_tables=classification_tables(
+            classification, f"{views.results_folder(name)}/classification"
+        )
+        if classification
+        else [],
+        evidence=evidence_words(classification or {}),
         further=[figure for key, figure in drawn.items() if key not in placed],
         further_tables=views.further(summaries, name),
         estimands=[_estimand(each, labels) for each in dataset.get("estimands") or []],

@@ -1,0 +1,426 @@
+"""Can these tables be given to the latent-cause model, and if not, why not?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from discontinuation.exposure.trajectories import Exposure
+from discontinuation.problems import Problem, allowed_values, refuse
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+EVENTS, PEOPLE, FOLLOW_UP, ITEMS = "events", "people", "follow_up", "items"
+ONE_STUDY = "study"
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Checked tables, as arrays by person and by event.
+
+    Attributes
+    ----------
+    studies, arms, exposures
+        Names of the studies, one row per arm (study, arm), exposure by study.
+    study, arm, exposed
+        Position of each person's study, arm, and place in the study's exposure.
+    start, end, last
+        When each person is watched, and until when the doses must be known.
+    maintenance
+        Whether each arm keeps the drug; all False where it is left to the doses.
+    events, event_person
+        First deteriorations, and whose they are.
+    earliest, latest
+        Limits of each onset; equal where it is exact.
+    items, symptoms
+        Names, and 1, 0 or NaN, shape (events, items).
+    resolution, resolved, followed
+        As in `Observed`.
+    notes
+        What was given and not used.
+    """
+
+    studies: list[str]
+    arms: pd.DataFrame
+    exposures: dict[str, Exposure]
+    study: IntArray
+    arm: IntArray
+    exposed: IntArray
+    start: FloatArray
+    end: FloatArray
+    last: FloatArray
+    maintenance: npt.NDArray[np.bool_]
+    events: pd.DataFrame
+    event_person: IntArray
+    earliest: FloatArray
+    latest: FloatArray
+    items: list[str]
+    symptoms: FloatArray
+    resolution: FloatArray
+    resolved: FloatArray
+    followed: npt.NDArray[np.bool_]
+    notes: tuple[str, ...]
+
+
+def check_given(
+    events: pd.DataFrame,
+    people: pd.DataFrame,
+    exposure: Exposure | Mapping[str, Exposure],
+    items: pd.DataFrame | None,
+    follow_up: pd.DataFrame,
+    maintenance: str | list[str] | None,
+) -> Given:
+    """Check the tables and bring them into arrays; parameters as in `fit`.
+
+    Raises
+    ------
+    InvalidInput
+        All problems at once; values are looked at once the columns are there.
+    """
+    refuse(_column_problems(events, people, items, follow_up))
+    people = people.reset_index(drop=True)
+    if "study" not in people:
+        people = people.assign(study=ONE_STUDY)
+    studies = [str(name) for name in people["study"].unique()]
+    exposures = _by_study(exposure, studies)
+    names = pd.Index(people["person"])
+    problems = [*_person_problems(events, people, items, follow_up)]
+    problems += _exposure_problems(people, exposures, studies)
+    refuse(problems)
+    first, notes = _first_events(events)
+    watched = follow_up.set_index("person").reindex(names)
+    start = watched["start"].to_numpy(dtype=float)
+    end = watched["end"].to_numpy(dtype=float)
+    earliest, latest = onset_limits(first)
+    owner = names.get_indexer(pd.Index(first["person"]))
+    earliest = np.maximum(earliest, start[owner])
+    last = end.copy()
+    last[owner] = latest
+    arms, arm = _arms(people)
+    study = pd.Index(studies).get_indexer(pd.Index(people["study"].astype(str)))
+    exposed = _places(people, exposures)
+    problems = [*_event_problems(first, earliest, latest, start[owner], end[owner])]
+    problems += _follow_up_problems(watched, start, end)
+    problems += _record_problems(people, exposures, exposed, last, start)
+    problems += _arm_problems(arms, arm, end > start, owner, maintenance)
+    problems += _item_problems(items, "detected" in first)
+    refuse(problems)
+    symptoms, labels, unused = _symptoms(items, first)
+    resolution, resolved, followed = _resolution(first, end[owner])
+    chosen = [maintenance] if isinstance(maintenance, str) else list(maintenance or [])
+    return Given(
+        studies=studies,
+        arms=arms,
+        exposures=exposures,
+        study=study,
+        arm=arm,
+        exposed=exposed,
+        start=start,
+        end=end,
+        last=last,
+        maintenance=arms["arm"].isin(chosen).to_numpy(),
+        events=_event_frame(first, people, owner, exposures, exposed, earliest, latest),
+        event_person=owner,
+        earliest=earliest,
+        latest=latest,
+        items=labels,
+        symptoms=symptoms,
+        resolution=resolution,
+        resolved=resolved,
+        followed=followed,
+        notes=(*notes, *unused),
+    )
+
+
+def _by_study(
+    exposure: Exposure | Mapping[str, Exposure], studies: list[str]
+) -> dict[str, Exposure]:
+    if isinstance(exposure, Mapping):
+        return {str(name): one for name, one in exposure.items()}
+    return {study: exposure for study in studies}
+
+
+def _column_problems(
+    events: pd.DataFrame,
+    people: pd.DataFrame,
+    items: pd.DataFrame | None,
+    follow_up: pd.DataFrame,
+) -> Iterator[Problem]:
+    needed = {EVENTS: ("person",), PEOPLE: ("person", "arm"), FOLLOW_UP: ("person", "start", "end")}
+    tables = {EVENTS: events, PEOPLE: people, FOLLOW_UP: follow_up}
+    if items is not None:
+        needed[ITEMS], tables[ITEMS] = ("person", "item", "value"), items
+    for file, columns in needed.items():
+        for column in columns:
+            if column not in tables[file]:
+                yield Problem(file, "this column is missing", column=column)
+    if "onset" not in events and not {"onset_earliest", "onset_latest"} <= set(events):
+        message = "neither the onset nor its limits (onset_earliest, onset_latest) are there"
+        yield Problem(EVENTS, message, column="onset")
+    if not len(events):
+        yield Problem(EVENTS, "there is no deterioration, so there is nothing to classify")
+    definitions = (
+        sorted(events["definition"].astype(str).unique()) if "definition" in events else []
+    )
+    if len(definitions) > 1:
+        message = "one definition of getting worse at a time"
+        yield Problem(EVENTS, message, None, "definition", ", ".join(definitions))
+
+
+def _person_problems(
+    events: pd.DataFrame,
+    people: pd.DataFrame,
+    items: pd.DataFrame | None,
+    follow_up: pd.DataFrame,
+) -> Iterator[Problem]:
+    for file, table in ((PEOPLE, people), (FOLLOW_UP, follow_up)):
+        for row in np.flatnonzero(table["person"].duplicated()):
+            person = str(table["person"].iloc[row])
+            yield Problem(file, "this person is listed twice", int(row) + 2, "person", person)
+    tables = {EVENTS: events, FOLLOW_UP: follow_up} | ({} if items is None else {ITEMS: items})
+    for file, table in tables.items():
+        for row in np.flatnonzero(~table["person"].isin(people["person"])):
+            person = str(table["person"].iloc[row])
+            yield Problem(file, "this person is not in people", int(row) + 2, "person", person)
+    without = people.loc[~people["person"].isin(follow_up["person"]), "person"]
+    for person in without:
+        yield Problem(FOLLOW_UP, "has no follow-up", column="person", value=str(person))
+    keys = ["person", "episode"] if "episode" in events else ["person"]
+    for row in np.flatnonzero(events.duplicated(keys)):
+        message = "has two deteriorations of this episode; number them (episode)"
+        person = str(events["person"].iloc[row])
+        yield Problem(EVENTS, message, int(row) + 2, "person", person)
+
+
+def _exposure_problems(
+    people: pd.DataFrame, exposures: dict[str, Exposure], studies: list[str]
+) -> Iterator[Problem]:
+    for study in studies:
+        if study not in exposures:
+            rule = "this study has no exposure; " + allowed_values(list(exposures), study)
+            yield Problem("exposure", rule, column="study", value=study)
+            continue
+        refused = exposures[study].occupancy_refused
+        if refused:
+            yield Problem("exposure", f"{refused}; the model needs it", None, "study", study)
+        mine = people.loc[people["study"].astype(str) == study, "person"]
+        for person in mine[~mine.isin(exposures[study].people)]:
+            yield Problem("exposure", "has no doses", column="person", value=str(person))
+
+
+def _first_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """First deterioration of each person; the model is one of first events."""
+    ordered = events.reset_index(drop=True).assign(row=np.arange(len(events)) + 2)
+    if "episode" not in ordered:
+        ordered["episode"] = 1
+    ordered = ordered.sort_values(["person", "episode"], kind="stable")
+    first = ordered.drop_duplicates("person").sort_values("row").reset_index(drop=True)
+    later = len(ordered) - len(first)
+    note = f"{later} later deteriorations of people who already had one are not classified"
+    return first, [note] if later else []
+
+
+def onset_limits(events: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+    """Earliest and latest time of each onset; both the onset where only that is known."""
+    blank = pd.Series(np.nan, index=events.index)
+    onset, low, high = (
+        pd.to_numeric(events.get(name, blank), errors="coerce").astype(float)
+        for name in ("onset", "onset_earliest", "onset_latest")
+    )
+    known = low.notna() & high.notna()
+    return (
+        np.asarray(low.where(known, onset), dtype=float),
+        np.asarray(high.where(known, onset), dtype=float),
+    )
+
+
+def _event_problems(
+    first: pd.DataFrame,
+    earliest: FloatArray,
+    latest: FloatArray,
+    start: FloatArray,
+    end: FloatArray,
+) -> Iterator[Problem]:
+    rows = zip(first["row"], first["person"], earliest, latest, start, end, strict=True)
+    for row, person, low, high, entry, last in rows:
+        message = None
+        if not (np.isfinite(low) and np.isfinite(high)):
+            message = "the onset is not known, not even its limits; it cannot be classified"
+        elif high < low:
+            message = "the latest onset lies before the earliest or before follow-up"
+        elif high <= entry:
+            message = f"the onset is not after the start of follow-up, {entry:g}"
+        elif high > last + 1e-9:
+            message = f"the onset lies after the end of follow-up, {last:g}"
+        if message:
+            yield Problem(EVENTS, f"person {person}: {message}", int(row), "onset", f"{high:g}")
+
+
+def _follow_up_problems(
+    watched: pd.DataFrame, start: FloatArray, end: FloatArray
+) -> Iterator[Problem]:
+    for position in np.flatnonzero(~(end >= start)):
+        message = f"person {watched.index[int(position)]}: allowed: an end not before the start"
+        yield Problem(FOLLOW_UP, message, column="end", value=str(end[position]))
+
+
+def _record_problems(
+    people: pd.DataFrame,
+    exposures: dict[str, Exposure],
+    exposed: IntArray,
+    last: FloatArray,
+    start: FloatArray,
+) -> Iterator[Problem]:
+    """Doses must be known for as long as people are watched."""
+    for study, exposure in exposures.items():
+        mine = np.flatnonzero((people["study"].astype(str) == study).to_numpy())
+        ends = exposure.histories.ends[exposed[mine]]
+        for position in mine[ends < last[mine] - 1e-9]:
+            person = people["person"].iloc[position]
+            message = f"person {person}: the doses end before the observation, {last[position]:g}"
+            yield Problem("exposure", message, column="stop")
+        for position in mine[start[mine] < exposure.reference_day]:
+            person = people["person"].iloc[position]
+            message = f"person {person}: observation starts before the reference day"
+            yield Problem(FOLLOW_UP, message, column="start", value=f"{start[position]:g}")
+
+
+def _arms(people: pd.DataFrame) -> tuple[pd.DataFrame, IntArray]:
+    keys = people[["study", "arm"]].astype(str)
+    arms = keys.drop_duplicates().reset_index(drop=True)
+    code = pd.MultiIndex.from_frame(arms).get_indexer(pd.MultiIndex.from_frame(keys))
+    return arms, code.astype(np.int64)
+
+
+def _arm_problems(
+    arms: pd.DataFrame,
+    arm: IntArray,
+    watched: npt.NDArray[np.bool_],
+    owner: IntArray,
+    maintenance: str | list[str] | None,
+) -> Iterator[Problem]:
+    risk = watched.copy()
+    risk[owner] = True
+    for code in np.setdiff1d(np.arange(len(arms)), arm[risk]):
+        name = str(arms["arm"].iloc[code])
+        yield Problem(FOLLOW_UP, "nobody of this arm is at risk", column="arm", value=name)
+    chosen = [maintenance] if isinstance(maintenance, str) else list(maintenance or [])
+    known = sorted(arms["arm"].unique())
+    for name in chosen:
+        if name not in known:
+            yield Problem("maintenance", allowed_values(known, name), value=name)
+
+
+def _item_problems(items: pd.DataFrame | None, dated: bool) -> Iterator[Problem]:
+    if items is None:
+        return
+    value = pd.to_numeric(items["value"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    wrong = items["value"].notna().to_numpy() & ~np.isin(value, (0.0, 1.0))
+    for row in np.flatnonzero(wrong):
+        rule = "allowed: 1 (new or worse than before), 0 (not), or blank (not rated)"
+        yield Problem(ITEMS, rule, int(row) + 2, "value", str(items["value"].iloc[row]))
+    keys = ["person", "item"]
+    if "episode" in items:
+        keys.append("episode")
+    elif "day" in items and dated:
+        keys.append("day")
+    for row in np.flatnonzero(items.duplicated(keys)):
+        message = "this item is rated twice for the same deterioration"
+        yield Problem(ITEMS, message, int(row) + 2, "item", str(items["item"].iloc[row]))
+
+
+def _symptoms(
+    items: pd.DataFrame | None, first: pd.DataFrame
+) -> tuple[FloatArray, list[str], list[str]]:
+    """Ratings at the first deteriorations, matched by episode or by the day of its detection."""
+    if items is None or not len(items):
+        return np.empty((len(first), 0)), [], []
+    keys = ["person"]
+    events = first[["person", "episode"]].copy()
+    if "episode" in items:
+        keys.append("episode")
+    elif "day" in items and "detected" in first:
+        keys.append("day")
+        events["day"] = first["detected"].astype(float)
+    matched = items.merge(events.assign(event=np.arange(len(first)))[[*keys, "event"]], on=keys)
+    unused = len(items) - len(matched)
+    labels = sorted(str(name) for name in matched["item"].unique())
+    symptoms = np.full((len(first), len(labels)), np.nan)
+    column = pd.Index(labels).get_indexer(pd.Index(matched["item"].astype(str)))
+    symptoms[matched["event"].to_numpy(), column] = pd.to_numeric(matched["value"]).to_numpy(
+        dtype=float, na_value=np.nan
+    )
+    note = f"{unused} ratings do not belong to a person's first deterioration and are not used"
+    return symptoms, labels, [note] if unused else []
+
+
+def _resolution(
+    first: pd.DataFrame, end: FloatArray
+) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Time from reinstatement to resolution, or to the end of follow-up if it had not resolved."""
+    blank = pd.Series(np.nan, index=first.index)
+    restart, passed = (
+        pd.to_numeric(first.get(name, blank), errors="coerce").to_numpy(dtype=float)
+        for name in ("reinstated", "resolved")
+    )
+    open_ended = first.get("resolution_censored", pd.Series(pd.NA, index=first.index))
+    censored = open_ended.astype("boolean").fillna(False).to_numpy(dtype=bool)
+    resolved = np.isfinite(passed) & ~censored
+    until = np.where(resolved, passed, np.where(censored, end, np.nan))
+    took = until - restart
+    followed = np.isfinite(took) & (took >= 0) & (resolved | (took > 0))
+    return took, resolved.astype(float), followed
+
+
+def _places(people: pd.DataFrame, exposures: dict[str, Exposure]) -> IntArray:
+    place = np.empty(len(people), dtype=np.int64)
+    names = people["study"].astype(str).to_numpy()
+    for study, exposure in exposures.items():
+        mine = names == study
+        place[mine] = pd.Index(exposure.people).get_indexer(pd.Index(people.loc[mine, "person"]))
+    return place
+
+
+def _event_frame(
+    first: pd.DataFrame,
+    people: pd.DataFrame,
+    owner: IntArray,
+    exposures: dict[str, Exposure],
+    exposed: IntArray,
+    earliest: FloatArray,
+    latest: FloatArray,
+) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {
+            "person": first["person"].to_numpy(),
+            "study": people["study"].astype(str).to_numpy()[owner],
+            "arm": people["arm"].astype(str).to_numpy()[owner],
+            "episode": first["episode"].to_numpy(),
+            "onset_earliest": earliest,
+            "onset_latest": latest,
+        }
+    )
+    frame["last_reduction"] = np.nan
+    for study, exposure in exposures.items():
+        mine = np.flatnonzero((frame["study"] == study).to_numpy())
+        found = _last_reductions(exposure, exposed[owner[mine]], latest[mine])
+        frame.loc[mine, "last_reduction"] = found
+    return frame
+
+
+def _last_reductions(exposure: Exposure, people: IntArray, times: FloatArray) -> list[float]:
+    """When the dose of some people last fell before a time; NaN if it never did."""
+    histories = exposure.histories
+    dose, found = histories.mean_dose, []
+    for person, time in zip(people, times, strict=True):
+        mine = slice(histories.first[person], histories.first[person + 1])
+        falls = np.diff(dose[mine], prepend=histories.before[person]) < 0
+        starts = histories.start[mine][falls]
+        before = starts[starts < time]
+        found.append(float(before.max()) if before.size else float("nan"))
+    return found

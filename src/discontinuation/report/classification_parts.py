@@ -1,0 +1,111 @@
+"""What of the classification of a dataset may be shown, and which figures are there?"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from discontinuation.classify.of_dataset import Classified
+from discontinuation.describe.given import Tables, complete
+from discontinuation.report.classification_figures import (
+    draw_agreement,
+    draw_events_by_time,
+    draw_item_profiles,
+    draw_labels,
+    draw_reliability,
+    draw_verdicts,
+)
+
+FloatArray = npt.NDArray[np.float64]
+LABELS = ["withdrawal", "relapse", "indeterminate", "not assessable"]
+MOST_SINGLE = 60  # deteriorations that are drawn one by one
+
+
+def mask_classified(tables: dict[str, pd.DataFrame], smallest: int) -> dict[str, pd.DataFrame]:
+    """Blank what rests on too few people.
+
+    Parameters
+    ----------
+    tables
+        Of `Classified`.
+    smallest
+        Smallest count that may be shown; 1 masks nothing.
+
+    Returns
+    -------
+    dict
+        Counts of labels below it are blank, and with one of a row its second smallest, so that it
+        cannot be found from the total; of agreement and validation the rows with few events.
+    """
+    if smallest <= 1:
+        return tables
+    masked = dict(tables)
+    if "rules" in masked:
+        rules = masked["rules"].copy()
+        columns = [*LABELS, "hangs_on_onset"]
+        counts = rules[columns].to_numpy(dtype=float)
+        rules[columns] = np.where(_hidden(counts, smallest), np.nan, counts)
+        masked["rules"] = rules
+    for name in ("agreement", "agreement_overall", "validation", "reliability"):
+        if name in masked and "n" in masked[name]:
+            table = masked[name]
+            masked[name] = table.loc[table["n"].astype(float) >= smallest].reset_index(drop=True)
+    return masked
+
+
+def _hidden(counts: FloatArray, smallest: int) -> npt.NDArray[np.bool_]:
+    """Which counts to hide: small ones, and in a row with one of them the next larger label."""
+    small: npt.NDArray[np.bool_] = (counts > 0) & (counts < smallest)
+    labels = len(LABELS)
+    for row in np.flatnonzero(small[:, :labels].sum(axis=1) == 1):
+        others = np.where(small[row, :labels] | (counts[row, :labels] == 0), np.inf,
+                          counts[row, :labels])  # fmt: skip
+        if np.isfinite(others).any():
+            small[row, int(others.argmin())] = True
+    return small
+
+
+def draw_classified(
+    tables: Tables,
+    classified: Classified,
+    shown: dict[str, pd.DataFrame],
+    window_days: float | None,
+    individuals: bool,
+) -> dict[str, Figure]:
+    """Draw the classification of a dataset.
+
+    Parameters
+    ----------
+    tables
+        Canonical tables.
+    classified
+        From `classify_dataset`.
+    shown
+        Its tables, masked.
+    window_days
+        End of the withdrawal window after the last reduction.
+    individuals
+        Whether people may be shown one by one.
+    """
+    figures = {}
+    if "rules" in shown:
+        rules = shown["rules"].set_index("rule_set")
+        figures["labels"] = draw_labels(rules.assign(**rules[LABELS].fillna(0)))
+    if "agreement" in shown and len(shown["agreement"]):
+        figures["agreement"] = draw_agreement(shown["agreement"])
+    if "profiles" in shown:
+        figures["profiles"] = draw_item_profiles(shown["profiles"])
+    if "reliability" in shown and len(shown["reliability"]):
+        figures["reliability"] = draw_reliability(shown["reliability"])
+    if individuals:
+        arms = complete(tables)["arms"].drop_duplicates("arm").set_index("arm")["strategy"]
+        strategy = classified.events["arm"].map(arms.astype(object)).fillna("unspecified")
+        events = classified.events.assign(strategy=strategy)
+        if "q" not in events:
+            events = events.assign(q=np.nan)
+        figures["events_by_time"] = draw_events_by_time(events, window_days)
+        if len(classified.verdicts.labels) <= MOST_SINGLE:
+            figures["verdicts"] = draw_verdicts(classified.verdicts.labels)
+    return figures
