@@ -60,4 +60,5 @@ model["evidence"]["label"], [warning["message"] for warning in model["warnings"]
 # ## And how much of the excess is it?
 
 # %%
-pd.read_csv(folder / "psi.csv")[["arm", "horizon", "measure", "estimate", "lower", "upper"]].round(2)
+psi = pd.read_csv(folder / "psi.csv")
+psi[["arm", "horizon", "measure", "estimate", "lower", "upper"]].round(2)
