@@ -22,6 +22,7 @@ include: "workflow/rules/datasets.smk"
 include: "workflow/rules/exposure.smk"
 include: "workflow/rules/survival.smk"
 include: "workflow/rules/classify.smk"
+include: "workflow/rules/validate.smk"
 include: "workflow/rules/reporting.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/notebooks.smk"
@@ -31,6 +32,7 @@ include: "workflow/rules/fetch.smk"
 localrules:
     all,
     notebooks,
+    validate_classifier,
 
 
 rule all:

@@ -1,0 +1,67 @@
+"""Does the classifier find the truth when it is known? Simulated trials in chunks, then the gates.
+
+Not part of the default run: `python3 reproduce.py validate_classifier`; on a cluster with
+`--workflow-profile profiles/slurm`. A chunk that is finished is not done again.
+"""
+
+from discontinuation.classify.gate_scenarios import gate_scenarios
+from discontinuation.design.chunks import chunks_of
+
+VALIDATION = config["validation"]
+CHUNKS = chunks_of(
+    VALIDATION["scenarios"] or list(gate_scenarios()),
+    VALIDATION["replicates"],
+    VALIDATION["chunk"],
+)
+
+
+wildcard_constraints:
+    chunk="[a-z0-9_]+_[0-9]+",
+
+
+rule validate_classifier:
+    input:
+        "results/validation/gates.csv",
+
+
+rule measure_chunk:
+    output:
+        trials="results/validation/chunks/{chunk}.trials.parquet",
+        events="results/validation/chunks/{chunk}.events.parquet",
+        failures="results/validation/chunks/{chunk}.failures.csv",
+    log:
+        "logs/measure_chunk/{chunk}.log",
+    benchmark:
+        "results/provenance/benchmarks/measure_chunk/{chunk}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        chunk=lambda wildcards: CHUNKS[wildcards.chunk],
+        seed=lookup(dpath="seed", within=config),
+        code=code("classify.gates", "design.chunks", "tables.files"),
+    script:
+        "../scripts/measure_chunk.py"
+
+
+rule judge_gates:
+    input:
+        trials=collect("results/validation/chunks/{chunk}.trials.parquet", chunk=CHUNKS),
+        events=collect("results/validation/chunks/{chunk}.events.parquet", chunk=CHUNKS),
+        failures=collect("results/validation/chunks/{chunk}.failures.csv", chunk=CHUNKS),
+    output:
+        gates="results/validation/gates.csv",
+        failures="results/validation/failures.csv",
+    log:
+        "logs/judge_gates.log",
+    benchmark:
+        "results/provenance/benchmarks/judge_gates.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        seed=lookup(dpath="seed", within=config),
+        code=code("classify.gates", "design.chunks", "tables.files"),
+    script:
+        "../scripts/judge_gates.py"
