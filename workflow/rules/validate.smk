@@ -1,7 +1,8 @@
 """Does the classifier find the truth when it is known? Simulated trials in chunks, then the gates.
 
 Not part of the default run: `python3 reproduce.py validate_classifier`; on a cluster with
-`--workflow-profile profiles/slurm`. A chunk that is finished is not done again.
+`--workflow-profile profiles/slurm`. It says first how long it will take. A chunk that is finished
+is not done again.
 """
 
 from discontinuation.classify.gate_scenarios import gate_scenarios
@@ -21,7 +22,25 @@ wildcard_constraints:
 
 rule validate_classifier:
     input:
+        "results/provenance/validation_time.csv",
         "results/validation/gates.csv",
+
+
+rule time_validation:
+    output:
+        "results/provenance/validation_time.csv",
+    log:
+        "logs/time_validation.log",
+    priority: 1  # the wait is said first
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+    params:
+        chunks=CHUNKS,
+        seed=lookup(dpath="seed", within=config),
+    script:
+        "../scripts/time_validation.py"
 
 
 rule measure_chunk:
