@@ -11,6 +11,7 @@ rule classify_dataset:
         exposure=rules.expose_dataset.output.exposure,
         reference=REFERENCE_TABLES,
         criteria=str(PROJECT / "data" / "reference" / "criteria.yaml"),
+        priors=str(PROJECT / "data" / "reference" / "case_priors.yaml"),
         instruments=INSTRUMENTS,
     output:
         classification=update(directory(f"{IN_DATASET}/classification")),
@@ -25,6 +26,7 @@ rule classify_dataset:
         settings=lookup(dpath="classification", within=config),
         seed=lookup(dpath="seed", within=config),
         code=code(
+            "classify.cases",
             "classify.of_dataset",
             "estimands.by_way",
             "report.classification_parts",

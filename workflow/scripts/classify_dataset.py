@@ -1,10 +1,19 @@
 """Classify every deterioration of a dataset, and set the ways of doing so side by side."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+from discontinuation.classify.cases import (
+    classify_cases,
+    exposures_by_drug,
+    is_case_series,
+    with_cases,
+)
 from discontinuation.classify.criteria import read_criteria
 from discontinuation.classify.of_dataset import Setting, causes_by_way, classify_dataset
+from discontinuation.classify.prior_grid import read_case_priors
+from discontinuation.classify.symptom_status import match_items
 from discontinuation.describe.summary import individuals_shown
 from discontinuation.estimands.by_way import estimates_by_way
 from discontinuation.estimands.of_dataset import setting_of
@@ -37,9 +46,12 @@ try:
     )
     doses = Doses(tau_days=tau_days, **content["exposure"])
     name, exposure, _ = exposure_of_main_drug(tables, doses, drugs)
+    series = None
     if len(tables["deteriorations"]) == 0:
         classified = None
     else:
+        criteria = read_criteria(Path(snakemake.input.criteria))
+        instruments = instruments_from(content["instruments"], reference)
         classified = classify_dataset(
             tables,
             exposure,
@@ -48,11 +60,24 @@ try:
                 asked["symptoms"],
                 asked["declared"],
                 tuple(asked["maintenance"]),
+                is_case_series(tables),
             ),
-            read_criteria(Path(snakemake.input.criteria)),
+            criteria,
             drugs,
-            instruments_from(content["instruments"], reference),
+            instruments,
         )
+        if is_case_series(tables):
+            exposures, left = exposures_by_drug(tables, drugs, doses)
+            series = classify_cases(
+                tables,
+                exposures,
+                classified.evidence,
+                read_case_priors(Path(snakemake.input.priors)),
+                matched=match_items(instruments, criteria, asked["symptoms"]),
+            )
+            series = replace(series, notes=(*series.notes, *left))
+            classified = with_cases(classified, series)
+            print(series)
         ways = causes_by_way(
             classified,
             asked["rule"],
@@ -66,6 +91,8 @@ except InvalidInput as error:
 with new_folder(snakemake.output.classification) as folder:
     if classified is not None:
         write_table(classified.events, folder / "classification.parquet")
+        if series is not None:
+            write_table(series.grid, folder / "case_grid.parquet")
         shown = mask_classified(classified.tables, smallest)
         if smallest == 1:
             shown = {**shown, "by_way": by_way}

@@ -21,7 +21,7 @@ from discontinuation.classify.identifiability import unsteady_start
 from discontinuation.classify.likelihood import Task, expect, task_of
 from discontinuation.classify.model import LatentCauseFit
 from discontinuation.classify.observed import observe
-from discontinuation.classify.of_dataset import symptoms_at_onset
+from discontinuation.classify.of_dataset import Classified, symptoms_at_onset
 from discontinuation.classify.prior_grid import (
     SYMPTOMS,
     TIMING,
@@ -54,6 +54,7 @@ KINDLING = (
     "That earlier attempts make later ones harder (kindling) is not modelled; attempts are listed."
 )
 ADDENDS = ("timing", "symptoms", "reinstatement")
+DESIGNS = ("case_series", "single_case")  # of studies without a comparison
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +85,9 @@ class CaseSeries:
         (those before the record included; blank: not known), duration_days, duration_at_least,
         protracted (blank: not known), rated (symptoms that bear on the causes and were rated), q
         and its addends timing, symptoms and reinstatement at the central prior; lowest and highest
-        q over the grid, and lowest_one and highest_one where a single prior is moved; decision;
-        doubtful (priors that are proposals or memory); why.
+        q over the grid, and lowest_one and highest_one where a single prior is moved;
+        called_withdrawal and called_relapse, the shares of the points of the grid (they are no
+        probabilities); decision; doubtful (priors that are proposals or memory); why.
     grid
         One row per deterioration and point of the grid: the priors, alpha, moved (how many priors
         are not central), the addends, q.
@@ -106,10 +108,16 @@ class CaseSeries:
     def __str__(self) -> str:
         counts = self.events["decision"].value_counts()
         called = ", ".join(f"{count} {name}" for name, count in counts.items())
-        lines = [f"{len(self.events)} deteriorations: {called}" if called else "no deterioration"]
+        lines = [f"deteriorations: {called}" if called else "no deterioration"]
         lines += [f"{row.person}, episode {row.episode}: {row.why}"
                   for row in self.events.itertuples()]  # fmt: skip
         return "\n".join([*lines, *self.notes])
+
+
+def is_case_series(tables: Tables) -> bool:
+    """Tell whether every study of a dataset is a case series or a single case."""
+    studies = complete(tables)["studies"]
+    return bool(len(studies)) and bool(studies["design"].isin(DESIGNS).all())
 
 
 def exposures_by_drug(
@@ -235,7 +243,8 @@ def classify_cases(
     attempts = _attempts(evidence, given)
     rows, grids = [], []
     for name, event in evidence.events.iterrows():
-        one, grid = _one_case(event, signs.loc[str(name)], exposures, given, priors, profile)
+        present = signs.loc[[name]].iloc[0]
+        one, grid = _one_case(event, present, exposures, given, priors, profile)
         rows.append({**_keys(event), **attempts[str(name)], **_course(event, priors), **one})
         if grid is not None:
             keys = {"person": event["person"], "episode": event["episode"]}
@@ -249,10 +258,44 @@ def classify_cases(
     )
 
 
+def with_cases(classified: Classified, series: CaseSeries) -> Classified:
+    """Put the probabilities at the priors where those of a fitted model would stand.
+
+    Parameters
+    ----------
+    classified
+        Verdicts of the rule sets.
+    series
+        From `classify_cases`, of the same deteriorations.
+
+    Returns
+    -------
+    Classified
+        Its events have q, its limits over the grid of priors, the addends, decision and why; its
+        tables have cases, case_onsets, case_priors and case_notes.
+    """
+    columns = ["q", "lowest", "highest", *ADDENDS, "decision", "why"]
+    mine = series.events.set_index(["person", "episode"])[columns]
+    mine = mine.rename(columns={"lowest": "q_lower", "highest": "q_upper"})
+    found = {
+        "cases": series.events,
+        "case_onsets": series.onsets,
+        "case_priors": series.priors,
+        "case_notes": pd.DataFrame({"note": series.notes}),
+    }
+    kept = {name: table for name, table in found.items() if len(table)}
+    return replace(
+        classified,
+        events=classified.events.join(mine, on=["person", "episode"]),
+        tables={**classified.tables, **kept},
+    )
+
+
 _EVENT_COLUMNS = [
     "person", "episode", "drug", "onset_earliest", "onset_latest", "days_since_reduction",
     "attempt", "earlier_attempts", "duration_days", "duration_at_least", "protracted", "rated",
-    "q", *ADDENDS, "lowest", "highest", "lowest_one", "highest_one", "decision", "doubtful", "why",
+    "q", *ADDENDS, "lowest", "highest", "lowest_one", "highest_one", "called_withdrawal",
+    "called_relapse", "decision", "doubtful", "why",
 ]  # fmt: skip
 
 
@@ -426,7 +469,7 @@ def _verdict(
     central = grid.loc[grid["moved"] == 0].iloc[0]
     one = grid.loc[grid["moved"] <= 1, "q"]
     settings = task.settings
-    called = set(decide(grid["q"].to_numpy(), settings.withdrawal_at, settings.relapse_at))
+    called = decide(grid["q"].to_numpy(), settings.withdrawal_at, settings.relapse_at)
     known = present.dropna()
     found = {
         "rated": len(known),
@@ -436,7 +479,9 @@ def _verdict(
         "highest": float(grid["q"].max()),
         "lowest_one": float(one.min()),
         "highest_one": float(one.max()),
-        "decision": called.pop() if len(called) == 1 else DEPENDS,
+        "called_withdrawal": float((called == WITHDRAWAL).mean()),
+        "called_relapse": float((called == RELAPSE).mean()),
+        "decision": called[0] if (called == called[0]).all() else DEPENDS,
         "doubtful": priors.doubtful(list(known.index)),
     }
     followed = bool(task.observed.followed[0])
@@ -463,11 +508,16 @@ def _sentence(found: Mapping[str, Any], event: pd.Series, followed: bool) -> str
 def _timing_words(timing: float, event: pd.Series) -> str:
     if timing == -math.inf:
         return "occupancy had not fallen, so withdrawal cannot act under the model"
-    days = event.get("days_since_reduction", np.nan)
-    text = _speaks("timing speaks", timing)
-    if pd.isna(days):
-        return text
-    return f"{text} (onset {days:g} {'day' if days == 1 else 'days'} after the last reduction)"
+    low, high = (
+        event.get(f"days_since_reduction{end}", np.nan) for end in ("_earliest", "_latest")
+    )
+    day = event.get("days_since_reduction", np.nan)
+    if pd.isna(day):
+        return _speaks("timing speaks", timing)
+    days = f"{day:g} {'day' if day == 1 else 'days'}"
+    if pd.notna(low) and pd.notna(high):
+        days = f"{low:g} to {high:g} days"
+    return _speaks(f"timing (onset {days} after the last reduction) speaks", timing)
 
 
 def _speaks(what: str, addend: float) -> str:

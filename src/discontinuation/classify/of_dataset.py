@@ -41,12 +41,15 @@ class Setting:
         Judgements that hold for every deterioration.
     maintenance
         Arms that keep the drug; empty: those whose people lose no protection.
+    case_series
+        Nothing is fitted; see `discontinuation.classify.cases`.
     """
 
     definition: str
     symptoms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     declared: Mapping[str, str] = field(default_factory=dict)
     maintenance: tuple[str, ...] = ()
+    case_series: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +140,10 @@ def _model(
     settings: Settings | None,
     refused: list[tuple[str, str]],
 ) -> LatentCauseFit | None:
+    if setting.case_series:
+        reason = "single cases have no comparison, so nothing is fitted to them"
+        refused.append(("model", reason))
+        return None
     if exposure is None:
         refused.append(("model", "no exposure could be computed, so there is no timing to use"))
         return None

@@ -15,6 +15,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from discontinuation.report.drawing import new_figure, say_nothing_to_draw
 from discontinuation.report.palette import (
@@ -290,13 +291,44 @@ def draw_events_by_time(
         axes.spines["left"].set_visible(False)
         if window_days is not None:
             axes.axvline(window_days, color=INK, linewidth=0.8, linestyle=(0, (3, 2)))
-    ticks = [tick for tick in panels[-1].get_xticks() if 0 <= tick <= end * 1.001]
+    ticks = [tick for tick in MaxNLocator(7).tick_values(0, end) if 0 <= tick <= end]
     panels[-1].set_xlim(-end * 0.02, beyond * 1.05)
     panels[-1].set_xticks([*ticks, beyond], [*(f"{tick:g}" for tick in ticks), "none\nbefore"])
     panels[-1].set_xlabel("days from the last dose reduction to the onset")
     bar = figure.colorbar(ScalarMappable(Normalize(0, 1), Q_MAP), ax=list(panels), aspect=22)
     bar.set_label("probability of withdrawal, q")
     bar.outline.set_visible(False)
+    return figure
+
+
+def draw_cases(cases: pd.DataFrame, thresholds: tuple[float, float]) -> Figure:
+    """Draw how far the probability of withdrawal of each deterioration hangs on the priors.
+
+    Parameters
+    ----------
+    cases
+        One row per deterioration: person, episode, q, lowest, highest, lowest_one, highest_one;
+        those without q are left out.
+    thresholds
+        Below the first the decision is relapse, above the second withdrawal.
+    """
+    shown = cases.loc[cases["q"].notna()]
+    if shown.empty:
+        return say_nothing_to_draw("No deterioration could be assessed.")
+    place = np.arange(len(shown))
+    figure = new_figure(7.0, 1.3 + 0.3 * len(shown))
+    axes = figure.subplots()
+    axes.hlines(place, shown["lowest"], shown["highest"], color=FAINT, linewidth=1)
+    axes.hlines(place, shown["lowest_one"], shown["highest_one"], color=FAINT, linewidth=4)
+    q = shown["q"].astype(float).to_numpy()
+    axes.scatter(q, place, c=Q_MAP(q), s=42, edgecolor=INK, linewidth=0.7, zorder=3)
+    for threshold in thresholds:
+        axes.axvline(threshold, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
+    names = [f"{row.person}, episode {row.episode}" for row in shown.itertuples()]
+    axes.set_yticks(place, names)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_xlabel("probability of withdrawal, q")
     return figure
 
 

@@ -8,9 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from discontinuation.classify.of_dataset import Classified
+from discontinuation.classify.settings import Settings
 from discontinuation.describe.given import Tables, complete
 from discontinuation.report.classification_figures import (
     draw_agreement,
+    draw_cases,
     draw_events_by_time,
     draw_item_profiles,
     draw_labels,
@@ -52,6 +54,8 @@ def mask_classified(tables: dict[str, pd.DataFrame], smallest: int) -> dict[str,
         if name in masked and "n" in masked[name]:
             table = masked[name]
             masked[name] = table.loc[table["n"].astype(float) >= smallest].reset_index(drop=True)
+    for name in ("cases", "case_onsets"):  # one row per person
+        masked.pop(name, None)
     return masked
 
 
@@ -105,6 +109,10 @@ def draw_classified(
         events = classified.events.assign(strategy=strategy)
         if "q" not in events:
             events = events.assign(q=np.nan)
+        if "cases" in shown and shown["cases"]["q"].notna().any():
+            figures["cases"] = draw_cases(
+                shown["cases"], (Settings().relapse_at, Settings().withdrawal_at)
+            )
         figures["events_by_time"] = draw_events_by_time(events, window_days)
         if len(classified.verdicts.labels) <= MOST_SINGLE:
             figures["verdicts"] = draw_verdicts(classified.verdicts.labels)

@@ -14,8 +14,10 @@ from discontinuation.report.cells import (
     TableView,
     limits,
     number,
+    tags,
     text,
     view,
+    words,
 )
 from discontinuation.report.numbers import (
     Writer,
@@ -47,8 +49,9 @@ def classification_tables(tables: Tables, folder: str) -> list[TableView]:
         Where the files lie.
     """
     makers = {
-        "psi": _psi, "by_way": _by_way, "rules": _rules, "validation": _validation,
+        "cases": _cases, "psi": _psi, "by_way": _by_way, "rules": _rules, "validation": _validation,
         "estimates": _estimates, "warnings": _warnings, "refused": _refused,
+        "case_notes": _case_notes, "case_onsets": _case_onsets, "case_priors": _case_priors,
     }  # fmt: skip
     return [make(tables[name], folder) for name, make in makers.items() if name in tables
             and len(tables[name])]  # fmt: skip
@@ -166,6 +169,60 @@ def _refused(table: pd.DataFrame, folder: str) -> TableView:
     columns = [text("what", "What"), text("reason", "Why not", wide=True)]
     sheet = Sheet(table, f"{folder}/refused.csv")
     return view("classified-refused", "What could not be done", sheet, columns, tools=False)
+
+
+def _cases(table: pd.DataFrame, folder: str) -> TableView:
+    columns = [
+        text("person", "Person"),
+        text("episode", "Episode"),
+        text("drug", "Drug"),
+        number("attempt", "Attempt", plain, meaning="Number of the attempt in the record."),
+        number("days_since_reduction", "Days since the last reduction", plain),
+        number("q", "Probability of withdrawal", decimal, meaning="At the central prior."),
+        limits(("lowest_one", "highest_one"), "One prior moved", _decimal),
+        limits(("lowest", "highest"), "All priors", _decimal),
+        text("decision", "Decision"),
+        text("why", "Why", wide=True),
+    ]
+    note = (
+        "Nothing is fitted to single cases. Each deterioration has the probability that the model "
+        "gives it at stated priors, and at every combination of low, central and high ones. There "
+        "is a decision only where it is the same at all of them."
+    )
+    sheet = Sheet(table, f"{folder}/cases.csv")
+    return view("classified-cases", "Each deterioration at the priors", sheet, columns, note=note)
+
+
+def _case_notes(table: pd.DataFrame, folder: str) -> TableView:
+    sheet = Sheet(table, f"{folder}/case_notes.csv")
+    columns = [text("note", "Note", wide=True)]
+    return view("classified-case-notes", "What single cases cannot tell", sheet, columns,
+                tools=False)  # fmt: skip
+
+
+def _case_onsets(table: pd.DataFrame, folder: str) -> TableView:
+    columns = [
+        text("person", "Person", choose=True),
+        text("episode", "Episode"),
+        words("symptom", "Symptom", choose=True),
+        number("rose_on", "Rose on day", plain),
+        text("status", "Or", wide=True),
+    ]
+    sheet = Sheet(table, f"{folder}/case_onsets.csv")
+    return view("classified-onsets", "When each symptom first rose", sheet, columns)
+
+
+def _case_priors(table: pd.DataFrame, folder: str) -> TableView:
+    columns = [
+        words("prior", "Prior", choose=True),
+        words("symptom", "Symptom", choose=True),
+        words("level", "Level", choose=True),
+        number("value", "Value", plain),
+        tags("tag"),
+        words("sources", "Sources", wide=True),
+    ]
+    sheet = Sheet(table, f"{folder}/case_priors.csv")
+    return view("classified-case-priors", "What was assumed", sheet, columns)
 
 
 def evidence_words(tables: Tables) -> list[str]:

@@ -118,6 +118,12 @@ CLASSIFICATION_FIGURES = {
         "Deteriorations by time since the last reduction",
         "Coloured by the probability that it is withdrawal, under the model.",
     ),
+    "cases": (
+        "How much hangs on the priors?",
+        "Dot: central prior. Thick bar: one prior moved. Thin line: every combination of low, "
+        "central and high priors. Left of the first dotted line the decision is relapse, right of "
+        "the second withdrawal.",
+    ),
     "verdicts": ("Every verdict", "One column per deterioration, one row per rule set."),
 }
 # Figures and the tables without which a section has something to say about what is missing.
