@@ -23,6 +23,7 @@ include: "workflow/rules/exposure.smk"
 include: "workflow/rules/survival.smk"
 include: "workflow/rules/classify.smk"
 include: "workflow/rules/validate.smk"
+include: "workflow/rules/plan.smk"
 include: "workflow/rules/reporting.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/notebooks.smk"
@@ -33,6 +34,7 @@ localrules:
     all,
     notebooks,
     validate_classifier,
+    plan_trials,
 
 
 rule all:

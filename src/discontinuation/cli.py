@@ -76,6 +76,7 @@ def _parser(asked: str) -> argparse.ArgumentParser:
         ("pace", _pace, "how fast a schedule takes a drug away"),
         ("reconstruct", _reconstruct, "the people behind a published curve"),
         ("audit", _audit, "an audit card of one published trial"),
+        ("power", _power, "power and size of a planned trial"),
     ):
         command = commands.add_parser(name, help=text)
         command.set_defaults(action=action)
@@ -96,6 +97,13 @@ def _audit(options: argparse.Namespace, rest: Sequence[str]) -> int:
     from discontinuation.audit_command import run_audit
 
     print(run_audit(options))
+    return 0
+
+
+def _power(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from discontinuation.power_command import run_power
+
+    print(run_power(options))
     return 0
 
 

@@ -5,6 +5,7 @@ has already removed its earlier outputs.
 """
 
 import os
+import re
 import shlex
 import sys
 from pathlib import Path

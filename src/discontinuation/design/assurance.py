@@ -1,0 +1,111 @@
+"""With which power would the trial succeed, averaged over what is not known beforehand?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit, ndtr
+
+from discontinuation.design._daily import FloatArray
+from discontinuation.design.design_file import TrialDesign
+from discontinuation.design.hazards import daily_hazards
+from discontinuation.design.hypotheses import covariates
+from discontinuation.design.power import drift_of_one
+from discontinuation.design.scenario import Scenario
+from discontinuation.design.trial_tests import Z
+from discontinuation.seeds import random_stream
+
+
+@dataclass(frozen=True, eq=False)
+class Assurance:
+    """Power averaged over priors.
+
+    Attributes
+    ----------
+    summary
+        One row per test of a hypothesis and size: ``test, people_per_arm, assurance, mcse,
+        enough`` (share of draws with at least the wanted power), ``draws``.
+    draws
+        One row per draw: ``draw, withdrawal_risk, kappa, relapse_ratio, relapse_per_year,
+        alpha_per_day``, and the drift of each test with one person per arm.
+    """
+
+    summary: pd.DataFrame
+    draws: pd.DataFrame
+
+
+def assurance(design: TrialDesign) -> Assurance:
+    """Average the power by formula over the priors of the design (methods G4).
+
+    Parameters
+    ----------
+    design
+        The planned trial; what has no prior is as in the truth that it is planned for.
+
+    Returns
+    -------
+    Assurance
+    """
+    asked = design.content["assurance"]
+    random = random_stream(design.content["seed"], "assurance", design.content["design"])
+    risk = _drawn(asked, "withdrawal_risk", logit(asked["withdrawal_risk"]["median"]), random)
+    columns = {"draw": np.arange(1, asked["draws"] + 1), "withdrawal_risk": expit(risk)}
+    for name in ("kappa", "relapse_ratio", "relapse_per_year"):
+        columns[name] = np.exp(_drawn(asked, name, math.log(asked[name]["median"]), random))
+    drawn = pd.DataFrame(columns)
+    known = covariates(design)
+    rows = []
+    for row in drawn.to_dict("records"):
+        truth = _assumed(design.scenario, {str(name): float(value) for name, value in row.items()})
+        content = {**design.content, "planned_for": "drawn"}
+        one = replace(design, content=content, truths={"drawn": truth})
+        drift = drift_of_one(one, "drawn", known)
+        rows.append({"alpha_per_day": truth.alpha_per_day, **drift})
+    draws = pd.concat([drawn, pd.DataFrame(rows)], axis=1)
+    tests = [name for name in rows[0] if name != "alpha_per_day"]
+    return Assurance(_summary(design, draws, tests), draws)
+
+
+def _drawn(
+    asked: Mapping[str, Any], name: str, middle: float, random: np.random.Generator
+) -> FloatArray:
+    return np.asarray(random.normal(middle, asked[name]["sd"], asked["draws"]))
+
+
+def _assumed(planned: Scenario, drawn: Mapping[str, float]) -> Scenario:
+    """Scenario of one draw; alpha gives the drawn risk of withdrawal after an abrupt stop."""
+    unit = replace(
+        planned,
+        alpha_per_day=1.0,
+        kappa=drawn["kappa"],
+        relapse_ratio=drawn["relapse_ratio"],
+        relapse_per_year=(drawn["relapse_per_year"],),
+    )
+    nothing = np.zeros((1, planned.horizon_days))
+    start, blinded = np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool)
+    total = float(daily_hazards(nothing, start, blinded, unit).withdrawal.sum())
+    return replace(unit, alpha_per_day=-math.log1p(-drawn["withdrawal_risk"]) / total)
+
+
+def _summary(design: TrialDesign, draws: pd.DataFrame, tests: list[str]) -> pd.DataFrame:
+    wanted = design.content["hypotheses"]["power"]
+    rows = []
+    for test in tests:
+        for size in design.content["people_per_arm"]:
+            power = ndtr(draws[test].to_numpy(dtype=float) * math.sqrt(size) - Z)
+            rows.append(
+                {
+                    "test": test,
+                    "people_per_arm": size,
+                    "assurance": float(power.mean()),
+                    "mcse": float(power.std(ddof=1)) / math.sqrt(len(power)),
+                    "enough": float((power >= wanted).mean()),
+                    "draws": len(power),
+                }
+            )
+    return pd.DataFrame(rows)

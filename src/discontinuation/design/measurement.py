@@ -1,0 +1,74 @@
+"""What does it cost to look for deteriorations less often?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+from discontinuation.design.design_file import TrialDesign
+from discontinuation.design.hypotheses import covariates, expected_calls, seen_share, z_values
+from discontinuation.design.power import called_cells, draw_counts, drift_of_one
+from discontinuation.design.trial_tests import Z
+from discontinuation.seeds import random_stream
+
+
+def cost_of_visits(design: TrialDesign, people_per_arm: int) -> pd.DataFrame:
+    """Power and size with other times between visits, under the truth that is planned for.
+
+    A deterioration is dated at the visit at which it is seen, and is not seen at all if the person
+    leaves before. The drive and the loss of protection are averaged between visits.
+
+    Parameters
+    ----------
+    design
+        The planned trial.
+    people_per_arm
+        At which power is told.
+
+    Returns
+    -------
+    DataFrame
+        ``visit_days, visits_per_person`` (expected, until event or leaving), ``test, formula,
+        simulated, mcse, failed, replicates, people_needed`` (by formula, for the wanted power;
+        infinite if no size has it), ``expected_share`` (in the row of H4: the share that an
+        endless trial with these visits and raters would estimate; where visits far apart raise
+        it, more power is no gain).
+    """
+    rows = []
+    wanted = design.content["hypotheses"]["power"]
+    replicates = min(design.content["replicates"], 1000)
+    for days in sorted({*design.content["visits"]["compare_days"], design.scenario.visit_days}):
+        seen = design.seen_every(days)
+        truth, known = seen.planned_for, covariates(seen)
+        counts, _ = expected_calls(seen, truth)
+        tested = design.content["hypotheses"]["tested"]
+        share_seen = float(seen_share(seen, counts)[0]) if "H4" in tested else math.nan
+        names = (design.content["design"], truth, str(days))
+        random = random_stream(design.content["seed"], "visits", *names)
+        drawn = draw_counts(seen, called_cells(seen, truth), people_per_arm, replicates, random)
+        found = z_values(seen, drawn, known)
+        for test, one in drift_of_one(seen, truth, known).items():
+            share = float((found[test] > Z).mean())
+            rows.append(
+                {
+                    "visit_days": days,
+                    "visits_per_person": float(counts.at_risk[0].mean(axis=1).sum()),
+                    "test": test,
+                    "formula": float(ndtr(one * math.sqrt(people_per_arm) - Z)),
+                    "simulated": share,
+                    "mcse": math.sqrt(share * (1 - share) / replicates),
+                    "failed": int(np.isnan(found[test]).sum()),
+                    "replicates": replicates,
+                    "people_needed": needed(one, wanted),
+                    "expected_share": share_seen if test == "H4" else math.nan,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def needed(drift: float, power: float) -> float:
+    """People per arm by formula for a power, from the drift with one person per arm."""
+    return math.ceil(((Z + float(ndtri(power))) / drift) ** 2) if drift > 0 else math.inf

@@ -1,0 +1,89 @@
+"""Power of a planned trial, simulated and by formula."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from design.planned_trials import ROLES, design
+from discontinuation.design.power import CHUNK, plan_power, rejections
+from discontinuation.problems import InvalidInput
+
+TRUTHS = {"both": {}, "neither": {"alpha_per_day": 0, "relapse_ratio": 1}}
+
+
+@pytest.fixture(scope="module")
+def power():
+    return plan_power(design(truths=TRUTHS, replicates=400))
+
+
+def test_formula_is_near_the_simulation(power):
+    rows = power.summary.loc[power.summary["formula"].notna()]
+    gap = (rows["simulated"] - rows["formula"]).abs()
+    assert (gap < 0.07 + 3 * rows["mcse"]).all(), rows.loc[gap >= 0.07 + 3 * rows["mcse"]]
+
+
+def test_false_answers_are_rare(power):
+    rows = power.summary.query("truth == 'neither' and kind == 'hypothesis'")
+    rows = rows.loc[rows["test"] != "H3: taper not inferior"]
+    assert (rows["simulated"] < 0.025 + 4 * np.sqrt(0.025 * 0.975 / 400) + 0.02).all()
+    plain = power.summary.query("truth == 'neither' and kind == 'test'")
+    assert (plain["simulated"].sub(0.05).abs() < 5 * np.sqrt(0.05 * 0.95 / 400)).all()
+
+
+def test_more_people_more_power(power):
+    rows = power.summary.query("truth == 'both' and test == 'H2' and kind == 'hypothesis'")
+    assert rows["formula"].is_monotonic_increasing
+    curve = power.curves.query("truth == 'both' and test == 'H2'")
+    assert curve["formula"].is_monotonic_increasing and len(curve) > 30
+
+
+def test_in_order_never_exceeds_what_comes_before(power):
+    held = power.summary.query("kind == 'in order'")
+    wide = held.pivot_table(index=["truth", "people_per_arm"], columns="test", values="simulated")
+    assert (wide.diff(axis=1).iloc[:, 1:] <= 0).all().all()
+
+
+def test_recommended_size_has_the_power(power):
+    assert power.recommended is None  # H3 needs more than 300 per arm
+    easier = plan_power(design(hypotheses={"wanted": ["H1"]}, replicates=200))
+    assert easier.recommended == 150
+
+
+def test_numbers_do_not_depend_on_threads_or_chunks():
+    made = design(replicates=CHUNK + 30, people_per_arm=[40])
+    one, two = plan_power(made, 1), plan_power(made, 2)
+    pd.testing.assert_frame_equal(one.summary, two.summary)
+    parts = [rejections(made, "both", 40, 0, CHUNK), rejections(made, "both", 40, 1, 30)]
+    found = np.concatenate([part["hypothesis", "H2", ""] for part in parts])
+    row = one.summary.query("kind == 'hypothesis' and test == 'H2'").iloc[0]
+    assert row["simulated"] == pytest.approx(np.nan_to_num(found).mean())
+    assert row["replicates"] == CHUNK + 30
+
+
+def test_progress_is_told():
+    told = []
+    plan_power(design(replicates=CHUNK * 2, people_per_arm=[30]), 1, lambda *at: told.append(at))
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_tiny_trials_fail_and_are_counted():
+    rows = plan_power(design(people_per_arm=[2], replicates=100)).summary
+    assert rows["failed"].max() > 0
+    assert ((rows["simulated"] * 100).round() + rows["failed"] <= 100).all()
+
+
+def test_five_arms_and_two():
+    more = [
+        {"name": "linear", "strategy": "taper", "taper_weeks": 16, "shape": "linear"},
+        {"name": "slow", "strategy": "taper", "taper_weeks": 26},
+    ]
+    five = plan_power(design(arms=[*ROLES, *more], replicates=60, people_per_arm=[100]))
+    contrasts = set(five.summary["contrast"]) - {""}
+    assert len(contrasts) == 11
+    two = design(arms=ROLES[:2], hypotheses={"tested": ["H1", "H4"]}, replicates=60)
+    assert set(plan_power(two).summary["contrast"]) == {"", "abrupt v maintain", "all arms"}
+
+
+def test_no_core_is_refused():
+    with pytest.raises(InvalidInput, match="1 or more"):
+        plan_power(design(), 0)
