@@ -43,6 +43,6 @@ def test_slurm_and_this_machine_give_the_same_bytes(slurm, tmp_path):
     assert "SLURM jobid" in said, said
     here, cluster = (tmp_path / name / "results" / "validation" for name in ("here", "cluster"))
     files = sorted(path.relative_to(here) for path in here.rglob("*") if path.is_file())
-    assert len(files) == 2 + 2 * 3
+    assert len(files) == 2 * 3 + 8
     for file in files:
         assert (cluster / file).read_bytes() == (here / file).read_bytes(), file

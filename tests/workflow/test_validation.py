@@ -40,6 +40,9 @@ def test_chunks_are_gathered_into_gates(whole):
     assert set(gates["passed"].dropna()) <= {"pass", "fail", "inconclusive"}
     plan = pd.read_csv(whole / "results" / "provenance" / "validation_time.csv")
     assert list(plan["trials"]) == [2]
+    page = (whole / "results" / "validation" / "validation.html").read_text(encoding="utf-8")
+    assert "2,000 decide" in page
+    assert page.count("inconclusive") > 1
 
 
 def test_a_longer_run_keeps_the_chunks_of_a_shorter_one(whole, tmp_path):

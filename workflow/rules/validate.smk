@@ -24,6 +24,7 @@ rule validate_classifier:
     input:
         "results/provenance/validation_time.csv",
         "results/validation/gates.csv",
+        "results/validation/validation.html",
 
 
 rule time_validation:
@@ -84,3 +85,35 @@ rule judge_gates:
         code=code("classify.gates", "design.chunks", "tables.files"),
     script:
         "../scripts/judge_gates.py"
+
+
+rule report_validation:
+    input:
+        trials=rules.judge_gates.input.trials,
+        gates="results/validation/gates.csv",
+        failures="results/validation/failures.csv",
+    output:
+        performance="results/validation/performance.csv",
+        zip=["results/validation/zip.svg", "results/validation/zip.png"],
+        errors=[
+            "results/validation/performance.svg",
+            "results/validation/performance.png",
+        ],
+        page="results/validation/validation.html",
+    log:
+        "logs/report_validation.log",
+    benchmark:
+        "results/provenance/benchmarks/report_validation.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        project=str(PROJECT),
+        seed=lookup(dpath="seed", within=config),
+        code=code(
+            "classify.performance",
+            "report.validation_figures",
+            "report.validation_page",
+            "tables.files",
+        ),
+    script:
+        "../scripts/report_validation.py"
