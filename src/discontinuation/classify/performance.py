@@ -36,8 +36,8 @@ def performance(trials: pd.DataFrame) -> pd.DataFrame:
         One row per scenario and quantity that has a truth there and was tried: trials; estimates
         and intervals that were given (the others are refusals or failed fits); bias, empirical
         standard error (spread of the estimates), model_se (root mean square of the widths of the
-        intervals as standard errors), coverage of the truth, and how often the interval excludes 0; ``_mcse``:
-        Monte-Carlo standard errors.
+        intervals as standard errors), coverage of the truth, and how often the interval excludes
+        0; ``_mcse``: Monte-Carlo standard errors.
     """
     rows = []
     for scenario, mine in trials.groupby("scenario", sort=False):
