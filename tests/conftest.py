@@ -15,6 +15,9 @@ settings.load_profile("quick")
 # Before anything imports numpy: small matrices are slower on several threads than on one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Tests that need a copy of real data say so themselves.
+os.environ.pop("DISCONTINUATION_DATA", None)
+
 ROOT = Path(__file__).parents[1]
 # Real datasets that are not ours to ship lie beside the project on developers' machines.
 SHARED = ROOT.parent / "shared"

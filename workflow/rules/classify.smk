@@ -26,8 +26,7 @@ rule classify_dataset:
         settings=lookup(dpath="classification", within=config),
         seed=lookup(dpath="seed", within=config),
         code=code(
-            "classify.cases",
-            "classify.of_dataset",
+            "classify.declared",
             "estimands.by_way",
             "report.classification_parts",
             "tables.files",

@@ -29,7 +29,7 @@ rule validate_classifier:
 
 rule time_validation:
     output:
-        "results/provenance/validation_time.csv",
+        update("results/provenance/validation_time.csv"),
     log:
         "logs/time_validation.log",
     priority: 1  # the wait is said first
@@ -40,15 +40,16 @@ rule time_validation:
     params:
         chunks=CHUNKS,
         seed=lookup(dpath="seed", within=config),
+        code=code("classify.gate_measures", "design.chunks"),
     script:
         "../scripts/time_validation.py"
 
 
 rule measure_chunk:
     output:
-        trials="results/validation/chunks/{chunk}.trials.parquet",
-        events="results/validation/chunks/{chunk}.events.parquet",
-        failures="results/validation/chunks/{chunk}.failures.csv",
+        trials=update("results/validation/chunks/{chunk}.trials.parquet"),
+        events=update("results/validation/chunks/{chunk}.events.parquet"),
+        failures=update("results/validation/chunks/{chunk}.failures.csv"),
     log:
         "logs/measure_chunk/{chunk}.log",
     benchmark:
@@ -72,8 +73,8 @@ rule judge_gates:
         events=collect("results/validation/chunks/{chunk}.events.parquet", chunk=CHUNKS),
         failures=collect("results/validation/chunks/{chunk}.failures.csv", chunk=CHUNKS),
     output:
-        gates="results/validation/gates.csv",
-        failures="results/validation/failures.csv",
+        gates=update("results/validation/gates.csv"),
+        failures=update("results/validation/failures.csv"),
     log:
         "logs/judge_gates.log",
     benchmark:
@@ -93,13 +94,12 @@ rule report_validation:
         gates="results/validation/gates.csv",
         failures="results/validation/failures.csv",
     output:
-        performance="results/validation/performance.csv",
-        zip=["results/validation/zip.svg", "results/validation/zip.png"],
+        performance=update("results/validation/performance.csv"),
+        zip=[update(f"results/validation/zip.{end}") for end in ("svg", "png")],
         errors=[
-            "results/validation/performance.svg",
-            "results/validation/performance.png",
+            update(f"results/validation/performance.{end}") for end in ("svg", "png")
         ],
-        page="results/validation/validation.html",
+        page=update("results/validation/validation.html"),
     log:
         "logs/report_validation.log",
     benchmark:

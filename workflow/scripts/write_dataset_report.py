@@ -27,36 +27,28 @@ dataset = {
 tables = read_tables(snakemake.input.tables)
 
 
-def read_figures(folder):
-    """Read both files of every figure in a folder."""
-    drawn = sorted(Path(folder).glob("*.svg"))
-    return [FigureFiles.read(svg, svg.with_suffix(".png")) for svg in drawn]
+def shown(folder, *of_people):
+    """Read the tables of a folder, without those of single people."""
+    found = sorted(Path(folder).glob("*.parquet"))
+    return read_tables(path for path in found if path.stem not in of_people)
 
 
 html = render_dataset_report(
     dataset=dataset,
     tables=tables,
-    summaries=read_tables(sorted(Path(snakemake.input.summaries).glob("*.parquet"))),
+    summaries=shown(snakemake.input.summaries),
     checks=pd.read_csv(snakemake.input.steps).fillna({"note": ""}),
-    figures=read_figures(snakemake.input.figures),
+    figures=FigureFiles.read_all(snakemake.input.figures),
     methods=methods(dataset, tables),
     code=describe_code(Path(snakemake.params.project)),
     inputs=reading["inputs"],
-    symptoms=read_tables(sorted(Path(snakemake.input.symptoms).glob("*.parquet"))),
-    symptom_figures=read_figures(snakemake.input.symptoms),
-    exposure=read_tables(
-        path
-        for path in sorted(Path(snakemake.input.exposure).glob("*.parquet"))
-        if path.stem not in ("trajectories", "pace")  # of single people
-    ),
-    exposure_figures=read_figures(snakemake.input.exposure),
-    survival=read_tables(sorted(Path(snakemake.input.survival).glob("*.parquet"))),
-    survival_figures=read_figures(snakemake.input.survival),
-    classification=read_tables(
-        path
-        for path in sorted(Path(snakemake.input.classification).glob("*.parquet"))
-        if path.stem != "classification"  # of single people
-    ),
-    classification_figures=read_figures(snakemake.input.classification),
+    symptoms=shown(snakemake.input.symptoms),
+    symptom_figures=FigureFiles.read_all(snakemake.input.symptoms),
+    exposure=shown(snakemake.input.exposure, "trajectories", "pace"),
+    exposure_figures=FigureFiles.read_all(snakemake.input.exposure),
+    survival=shown(snakemake.input.survival),
+    survival_figures=FigureFiles.read_all(snakemake.input.survival),
+    classification=shown(snakemake.input.classification, "classification", "case_grid"),
+    classification_figures=FigureFiles.read_all(snakemake.input.classification),
 )
 Path(snakemake.output.html).write_text(html, encoding="utf-8", newline="\n")

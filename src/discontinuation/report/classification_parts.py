@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from discontinuation.classify.cases import CaseSeries
 from discontinuation.classify.of_dataset import Classified
 from discontinuation.classify.settings import Settings
 from discontinuation.describe.given import Tables, complete
+from discontinuation.describe.summary import individuals_shown
 from discontinuation.report.classification_figures import (
     draw_agreement,
     draw_cases,
@@ -19,10 +26,58 @@ from discontinuation.report.classification_figures import (
     draw_reliability,
     draw_verdicts,
 )
+from discontinuation.report.drawing import save_figure
+from discontinuation.tables.files import write_table
 
 FloatArray = npt.NDArray[np.float64]
 LABELS = ["withdrawal", "relapse", "indeterminate", "not assessable"]
 MOST_SINGLE = 60  # deteriorations that are drawn one by one
+
+
+def write_classified(
+    folder: Path,
+    content: Mapping[str, Any],
+    tables: Tables,
+    classified: Classified,
+    series: CaseSeries | None,
+    by_way: pd.DataFrame,
+    window_days: float | None,
+) -> None:
+    """Write what is known of single people, tables that may be shown, and figures.
+
+    Parameters
+    ----------
+    folder
+        An empty one.
+    content
+        Of the declaration.
+    tables
+        Canonical tables.
+    classified, series
+        From `classify_declared`.
+    by_way
+        From `estimates_by_way`; shown where nothing has to be masked.
+    window_days
+        End of the withdrawal window after the last reduction.
+    """
+    smallest = content["smallest_cell"]
+    write_table(classified.events, folder / "classification.parquet")
+    if series is not None:
+        print(series)
+        write_table(series.grid, folder / "case_grid.parquet")
+    if classified.model is not None:
+        print(classified.model)
+        text = json.dumps(classified.model.as_dict(), indent=1, default=str)
+        (folder / "model.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    shown = mask_classified(classified.tables, smallest)
+    if smallest == 1:
+        shown = {**shown, "by_way": by_way}
+    for name, table in shown.items():
+        write_table(table, folder / f"{name}.csv", folder / f"{name}.parquet")
+    individuals = individuals_shown(smallest, content["individual_figures"])
+    figures = draw_classified(tables, classified, shown, window_days, individuals)
+    for name, figure in figures.items():
+        save_figure(figure, folder / f"{name}.svg", folder / f"{name}.png")
 
 
 def mask_classified(tables: dict[str, pd.DataFrame], smallest: int) -> dict[str, pd.DataFrame]:

@@ -106,7 +106,7 @@ CLASSIFICATION_FIGURES = {
     ),
     "agreement": (
         "Do the rule sets agree?",
-        "Whether a deterioration is withdrawal or not: Gwet's AC1 below the diagonal, the number "
+        "Labelled withdrawal or not: Gwet's AC1 below the diagonal, the number "
         "that both could label above it.",
     ),
     "profiles": (
@@ -116,7 +116,7 @@ CLASSIFICATION_FIGURES = {
     "reliability": ("Probability against what raters say", "The diagonal is perfect calibration."),
     "events_by_time": (
         "Deteriorations by time since the last reduction",
-        "Coloured by the probability that it is withdrawal, under the model.",
+        "Coloured by the probability of withdrawal, under the model.",
     ),
     "cases": (
         "How much hangs on the priors?",

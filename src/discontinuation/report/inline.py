@@ -55,6 +55,12 @@ class FigureFiles:
         """Read both files; the figure is called by the name they share."""
         return cls(Path(svg).stem, Path(svg).read_bytes(), Path(png).read_bytes())
 
+    @classmethod
+    def read_all(cls, folder: str | Path) -> list[FigureFiles]:
+        """Read both files of every figure in a folder."""
+        drawn = sorted(Path(folder).glob("*.svg"))
+        return [cls.read(svg, svg.with_suffix(".png")) for svg in drawn]
+
     @property
     def downloads(self) -> list[tuple[str, str, str]]:
         """Name, ending and data address of each file."""

@@ -30,6 +30,7 @@ CONVERGED, NOT_CONVERGED, SINGULAR, MONOTONE, NOT_FINITE = range(5)
 ENOUGH = 1e-10  # twice the gain in log-likelihood that a last step still promises
 FLAT = 1e-6  # the likelihood no longer rises ...
 MOVING = 0.5  # ... but somebody's log hazard still moves by this much: it has no maximum
+FARTHEST = 300.0  # log hazards so far apart are on their way: their sums cancel to nothing
 LEAST_PIVOT = 1e-9  # of a covariate's information, once the others are accounted for
 LATER = 1e-4  # times that: away from 0, where likelihoods may be flat
 MOST_HALVINGS = 30
@@ -371,6 +372,9 @@ def newton(  # noqa: C901 (one climb, read from top to bottom)
             state = MONOTONE
             break
         done = gain < ENOUGH
+        if done and spread(x, beta, first, last) > FARTHEST:
+            state = MONOTONE
+            break
         if done and not finish:
             _move(beta, step, 1.0, beta)
             state = CONVERGED

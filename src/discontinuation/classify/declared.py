@@ -1,0 +1,79 @@
+"""How are the deteriorations of a declared dataset classified: by a model, or at priors?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from discontinuation.classify.cases import (
+    CaseSeries,
+    classify_cases,
+    exposures_by_drug,
+    is_case_series,
+    with_cases,
+)
+from discontinuation.classify.criteria import Criteria
+from discontinuation.classify.of_dataset import Classified, Setting, classify_dataset
+from discontinuation.classify.prior_grid import CasePriors
+from discontinuation.classify.symptom_status import match_items
+from discontinuation.describe.given import Tables
+from discontinuation.exposure.drugs import Drugs
+from discontinuation.exposure.of_dataset import Setting as Doses
+from discontinuation.exposure.of_dataset import exposure_of_main_drug
+from discontinuation.tables.instruments import Instrument
+
+
+def classify_declared(
+    content: Mapping[str, Any],
+    tables: Tables,
+    definition: str,
+    drugs: Drugs,
+    criteria: Criteria,
+    instruments: Mapping[str, Instrument],
+    priors: CasePriors,
+    tau_days: float,
+) -> tuple[Classified, CaseSeries | None] | None:
+    """Classify the deteriorations of a dataset as its declaration asks.
+
+    Parameters
+    ----------
+    content
+        Of the declaration, with its defaults.
+    tables
+        Canonical tables.
+    definition
+        Of getting worse.
+    drugs, criteria, priors
+        From `read_drugs`, `read_criteria` and `read_case_priors`.
+    instruments
+        The dataset's instruments.
+    tau_days
+        Adaptation time of the exposure.
+
+    Returns
+    -------
+    tuple or None
+        The classification, and the case series if every study is one. None without deteriorations.
+
+    Raises
+    ------
+    InvalidInput
+        Unknown definitions, instruments, items and symptoms.
+    """
+    if len(tables["deteriorations"]) == 0:
+        return None
+    asked, single = content["classification"], is_case_series(tables)
+    doses = Doses(tau_days=tau_days, **content["exposure"])
+    _, exposure, _ = exposure_of_main_drug(tables, doses, drugs)
+    setting = Setting(
+        definition, asked["symptoms"], asked["declared"], tuple(asked["maintenance"]), single
+    )
+    classified = classify_dataset(tables, exposure, setting, criteria, drugs, instruments)
+    if not single:
+        return classified, None
+    exposures, left_out = exposures_by_drug(tables, drugs, doses)
+    matched = match_items(instruments, criteria, asked["symptoms"])
+    series = classify_cases(tables, exposures, classified.evidence, priors, matched=matched)
+    series = replace(series, notes=(*series.notes, *left_out))
+    return with_cases(classified, series), series
