@@ -121,8 +121,8 @@ CLASSIFICATION_FIGURES = {
     "cases": (
         "How much hangs on the priors?",
         "Dot: central prior. Thick bar: one prior moved. Thin line: every combination of low, "
-        "central and high priors. Left of the first dotted line the decision is relapse, right of "
-        "the second withdrawal.",
+        "central and high priors. Left of the first dotted line the decision would be relapse, "
+        "right of the second withdrawal.",
     ),
     "verdicts": ("Every verdict", "One column per deterioration, one row per rule set."),
 }
