@@ -51,6 +51,7 @@ def test_rows_before_and_after_every_step_stand_in_the_results(finished):
     assert (steps["rows_after"] > 0).all()
 
 
+@pytest.mark.long
 def test_one_dataset_alone_from_a_file_of_its_own(tmp_path, monkeypatch, capfd):
     declaration = write_dataset(tmp_path)
     monkeypatch.chdir(tmp_path)

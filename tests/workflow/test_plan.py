@@ -15,6 +15,7 @@ def test_the_bundled_design_is_a_target():
     assert "config/designs/settle.yaml" in said
 
 
+@pytest.mark.long
 def test_the_command_plans_and_its_numbers_do_not_depend_on_cores(tmp_path, capsys):
     design = yaml.safe_load((ROOT / "config/designs/settle.yaml").read_text(encoding="utf-8"))
     few = {name: design["truths"][name] for name in ("little", "relapse")}

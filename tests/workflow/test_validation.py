@@ -11,7 +11,7 @@ import pytest
 
 from conftest import ROOT, run_snakemake, variables
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("validation")]
+pytestmark = [pytest.mark.workflow, pytest.mark.long, pytest.mark.xdist_group("validation")]
 DEFAULT = ROOT / "config" / "config.yaml"
 LITTLE = "datasets: []\nvalidation: {replicates: 2, chunk: 1, scenarios: [S0]}\n"
 

@@ -145,6 +145,7 @@ def test_what_cannot_be_answered_follows_from_the_tables(finished):
     assert pace["answering"].tolist() == [0]
 
 
+@pytest.mark.long
 def test_notebooks_run(finished):
     run_snakemake("notebooks", directory=finished)
     page = (finished / "results/notebooks/published_evidence.html").read_text(encoding="utf-8")
@@ -310,6 +311,7 @@ def command(*arguments):
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_review_goes_from_an_empty_workbook_to_a_pooled_figure(tmp_path):
     folder = tmp_path / "Übersicht 1"
     assert command("review", "new", folder).returncode == 0
