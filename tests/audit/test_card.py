@@ -68,6 +68,7 @@ def estimate(card, measure):
     return card.measures.set_index("measure").loc[measure]
 
 
+@pytest.mark.long
 def test_a_trial_without_withdrawal_and_a_hazard_ratio_of_3_gets_a_card_that_says_so(tmp_path):
     found = card(study(), tmp_path)
     assert found.tier == 3

@@ -11,6 +11,8 @@ from discontinuation.design.early_excess_performance import (
 )
 from discontinuation.problems import InvalidInput
 
+pytestmark = pytest.mark.long  # simulations
+
 
 @pytest.fixture(scope="module")
 def performance():

@@ -18,6 +18,8 @@ from discontinuation.design.hypotheses import (
 )
 from discontinuation.design.true_answers import true_answers
 
+pytestmark = pytest.mark.long  # simulations
+
 
 def drift(made, truth="both"):
     counts, _ = expected_calls(made, truth)

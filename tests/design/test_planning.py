@@ -12,6 +12,8 @@ from discontinuation.design.power import plan_power
 from discontinuation.design.reestimation import reestimate
 from discontinuation.design.trial_plan import plan_trial
 
+pytestmark = pytest.mark.long  # simulations
+
 CERTAIN = {
     "draws": 3,
     "withdrawal_risk": {"median": 0.24293666, "sd": 0},

@@ -8,6 +8,8 @@ from design.planned_trials import ROLES, design
 from discontinuation.design.power import CHUNK, plan_power, rejections
 from discontinuation.problems import InvalidInput
 
+pytestmark = pytest.mark.long  # simulations
+
 TRUTHS = {"both": {}, "neither": {"alpha_per_day": 0, "relapse_ratio": 1}}
 
 

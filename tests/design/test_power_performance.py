@@ -6,6 +6,8 @@ import pytest
 from discontinuation.design.power_performance import COLUMNS, SETTINGS, reproduce_power
 from discontinuation.problems import InvalidInput
 
+pytestmark = pytest.mark.long  # simulations
+
 
 @pytest.fixture(scope="module")
 def reproduced():

@@ -24,6 +24,8 @@ from discontinuation.problems import InvalidInput
 from discontinuation.survival import kaplan_meier
 from discontinuation.tables.canonical import schema
 
+pytestmark = pytest.mark.long  # simulations
+
 SMALL = RegistryScenario(people=2000)
 FLOOR = hyperbolic_floor(16, 20.0, 2.7, 0.95)
 TRIAL = TargetTrial(

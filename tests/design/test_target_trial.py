@@ -20,6 +20,8 @@ from discontinuation.problems import InvalidInput
 from discontinuation.survival import kaplan_meier
 from discontinuation.survival._multinomial import fit_multinomial
 
+pytestmark = pytest.mark.long  # simulations
+
 CONTINUE, STOP = Strategy("continue", "continue"), Strategy("stop", "stop")
 TAPER = Strategy("taper", "taper", hyperbolic_floor(16, 20.0, 2.7, 0.95))
 TRIAL = TargetTrial((CONTINUE, STOP, TAPER))

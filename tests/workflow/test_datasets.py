@@ -86,6 +86,7 @@ def test_a_dataset_without_its_files_says_where_they_are_looked_for(tmp_path):
     assert "nowhere/kossakowski-esm/ESMdata.csv" in done.stdout
 
 
+@pytest.mark.long
 def test_nothing_is_fetched_unless_it_is_asked_for(tmp_path):
     done = run_snakemake("--dry-run", directory=tmp_path)
     assert "fetch_file" not in done.stdout

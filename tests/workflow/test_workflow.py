@@ -169,6 +169,7 @@ def test_nothing_to_do_twice(finished):
     assert "Nothing to be done" in run_snakemake("--dry-run", directory=finished).stdout
 
 
+@pytest.mark.long
 def test_same_bytes_twice(finished, tmp_path):
     made = [path for path in results(finished) if path.parts[0] in ("evidence", "figures")]
     cases = Path("datasets") / "example_cases" / "summaries"
