@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 # Enough to find what is wrong within minutes; a test that needs more asks for it.
-settings.register_profile("quick", max_examples=40, deadline=None)
+settings.register_profile("quick", max_examples=20, deadline=None)
 settings.load_profile("quick")
 
 # Before anything imports numpy: small matrices are slower on several threads than on one.
