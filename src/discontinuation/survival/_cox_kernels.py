@@ -46,24 +46,25 @@ def _add(table: FloatArray, slot: int, r: float, x: FloatArray, row: int) -> Non
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def risk_sums(
-    x: FloatArray, r: FloatArray, event: BoolArray, first: IntArray, last: IntArray,
+    x: FloatArray, r: FloatArray, died: IntArray, first: IntArray, last: IntArray,
     start: IntArray, total: FloatArray, dying: FloatArray,
 ) -> None:  # fmt: skip
     """Sum r and r x over those at risk and over those who have the event, at each slot.
 
-    Fills `total` and `dying`, shape (K, p + 1); the first column is the sum of r.
+    `died` lists the rows with an event. Fills `total` and `dying`, shape (K, p + 1); the first
+    column is the sum of r.
     """
     total[:] = 0.0
     dying[:] = 0.0
     for i in range(x.shape[0]):
-        k = last[i]
-        if k < first[i]:
+        k, before = last[i], first[i] - 1
+        if k <= before:
             continue
         _add(total, k, r[i], x, i)
-        if first[i] > start[k]:
-            _add(total, first[i] - 1, -r[i], x, i)
-        if event[i]:
-            _add(dying, k, r[i], x, i)
+        if before >= start[k]:
+            _add(total, before, -r[i], x, i)
+    for i in died:
+        _add(dying, last[i], r[i], x, i)
     for k in range(len(start) - 2, -1, -1):
         if start[k + 1] == start[k]:
             for j in range(total.shape[1]):
@@ -112,23 +113,27 @@ def tie_sums(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _risks(
-    x: FloatArray, weight: FloatArray, offset: FloatArray, event: BoolArray, beta: FloatArray,
-    r: FloatArray, score: FloatArray,
-) -> float:  # fmt: skip
-    """Fill r = weight exp(eta) and the score of the events; return their log-likelihood."""
+    x: FloatArray, weight: FloatArray, offset: FloatArray, beta: FloatArray, r: FloatArray
+) -> None:
+    """Fill r = weight exp(eta)."""
     n, p = x.shape
-    likelihood = 0.0
-    score[:] = 0.0
     for i in range(n):
         eta = offset[i]
         for j in range(p):
             eta += x[i, j] * beta[j]
         r[i] = weight[i] * np.exp(eta)
-        if event[i]:
-            likelihood += weight[i] * eta
-            for j in range(p):
-                score[j] += weight[i] * x[i, j]
-    return likelihood
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _of_events(x: FloatArray, weight: FloatArray, offset: FloatArray, died: IntArray) -> FloatArray:
+    """Add up offset [0] and covariates of the events, whatever beta is; shape (p + 1,)."""
+    p = x.shape[1]
+    out = np.zeros(p + 1)
+    for i in died:
+        out[0] += weight[i] * offset[i]
+        for j in range(p):
+            out[j + 1] += weight[i] * x[i, j]
+    return out
 
 
 # Sums may be taken in any order here, so that several are taken at once.
@@ -231,15 +236,20 @@ def standardise(x: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArr
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def evaluate(
-    x: FloatArray, weight: FloatArray, offset: FloatArray, event: BoolArray, first: IntArray,
-    last: IntArray, start: IntArray, deaths: FloatArray, death_weight: FloatArray, efron: bool,
-    beta: FloatArray, r: FloatArray, total: FloatArray, dying: FloatArray, sums: FloatArray,
-    hazard: FloatArray, score: FloatArray, information: FloatArray,
+    x: FloatArray, weight: FloatArray, offset: FloatArray, event: BoolArray, died: IntArray,
+    of_events: FloatArray, first: IntArray, last: IntArray, start: IntArray, deaths: FloatArray,
+    death_weight: FloatArray, efron: bool, beta: FloatArray, r: FloatArray, total: FloatArray,
+    dying: FloatArray, sums: FloatArray, hazard: FloatArray, score: FloatArray,
+    information: FloatArray,
 ) -> float:  # fmt: skip
     """Return the log partial likelihood; fill its score and information (upper triangle)."""
     p = x.shape[1]
-    likelihood = _risks(x, weight, offset, event, beta, r, score)
-    risk_sums(x, r, event, first, last, start, total, dying)
+    likelihood = of_events[0]
+    for j in range(p):
+        score[j] = of_events[j + 1]
+        likelihood += score[j] * beta[j]
+    _risks(x, weight, offset, beta, r)
+    risk_sums(x, r, died, first, last, start, total, dying)
     tie_sums(deaths, death_weight, total, dying, efron, sums)
     for k in range(len(sums)):
         likelihood -= sums[k, LOGS]
@@ -344,10 +354,12 @@ def newton(  # noqa: C901 (one climb, read from top to bottom)
     least = np.zeros(p)
     events = np.sum(death_weight)
     unit = events / max(np.sum(deaths), 1.0)
+    died = np.flatnonzero(event)
+    of_events = _of_events(x, weight, offset, died)
 
     value = evaluate(
-        x, weight, offset, event, first, last, start, deaths, death_weight, efron, beta, r,
-        total, dying, sums, hazard, score, information,
+        x, weight, offset, event, died, of_events, first, last, start, deaths, death_weight,
+        efron, beta, r, total, dying, sums, hazard, score, information,
     )  # fmt: skip
     value0, score0, information0 = value, score.copy(), information.copy()
     state, steps = NOT_CONVERGED, 0
@@ -384,8 +396,8 @@ def newton(  # noqa: C901 (one climb, read from top to bottom)
         for _ in range(MOST_HALVINGS):
             _move(beta, step, size, trial)
             value = evaluate(
-                x, weight, offset, event, first, last, start, deaths, death_weight, efron, trial,
-                r, total, dying, sums, hazard, score, information,
+                x, weight, offset, event, died, of_events, first, last, start, deaths,
+                death_weight, efron, trial, r, total, dying, sums, hazard, score, information,
             )  # fmt: skip
             after = value - _pull(penalty, trial)
             if done or after >= before - 1e-9 * abs(before):

@@ -93,7 +93,7 @@ def risk_table(
     if entry_row is not None:
         entered = count(entry_row, group, NO_GROUPS, weights, len(time), groups)[0]
     risk = at_risk(stratum_of_row, leaving, entered)
-    used = leaving[:, 0] > 0 if groups == 1 else leaving.sum(axis=1) > 0
+    used = leaving @ np.ones(groups) > 0
     if used.all():
         return RiskTable(time, stratum_of_row, risk, events, leaving)
     return RiskTable(time[used], stratum_of_row[used], risk[used], events[used], leaving[used])

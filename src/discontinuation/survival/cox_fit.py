@@ -358,7 +358,8 @@ def sums_at_risk(
     r = sets.weight * np.exp(sets.offset + sets.x @ beta)
     shape = (len(sets.start), values.shape[1] + 1)
     total, dying = np.empty(shape), np.empty(shape)
-    kernels.risk_sums(values, r, sets.event, sets.first, sets.last, sets.start, total, dying)
+    died = np.flatnonzero(sets.event)
+    kernels.risk_sums(values, r, died, sets.first, sets.last, sets.start, total, dying)
     return total, dying
 
 

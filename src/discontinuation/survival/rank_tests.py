@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.special import chdtrc, ndtr
 
 from discontinuation.problems import InvalidInput, Problem, allowed_values, refuse
+from discontinuation.survival._cox_kernels import solve_symmetric
 from discontinuation.survival._curve_kernels import rank_scores, survival_before
 from discontinuation.survival._curve_tables import (
     NO_GROUPS,
@@ -37,6 +38,7 @@ Adjustment = Literal["holm", "bonferroni", "BH", "none"]
 # Fleming-Harrington (rho, gamma): log-rank, late, middle, early.
 COMBINATION = ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, 0.0))
 RANK_TOLERANCE = 1e-10  # eigenvalues below this share of the largest are 0
+SURE_PIVOT = 1e-4  # what others leave of a variance, above which a covariance is not singular
 NODES = 32  # of Gauss and Legendre, per smooth piece
 FAR = 9.0  # standard deviations beyond which nothing is left: 2e-19
 
@@ -453,6 +455,10 @@ def quadratic(score: FloatArray, covariance: FloatArray) -> tuple[float, int]:
     if len(score) == 2:
         variance = covariance[1, 1]
         return (float(score[1] ** 2 / variance), 1) if variance > 0 else (np.nan, 0)
+    step, free = np.empty(len(score) - 1), covariance[1:, 1:]
+    least = SURE_PIVOT * free.diagonal()
+    if solve_symmetric(free, score[1:], least, np.zeros(free.shape), step):
+        return float(score[1:] @ step), len(step)  # the usual case, sooner than by eigenvalues
     values, vectors = np.linalg.eigh(covariance)
     kept = values > RANK_TOLERANCE * max(values[-1], 0)
     along = vectors.T @ score
