@@ -28,7 +28,7 @@ def trials(errors, half=0.3):
 
 def test_bias_coverage_and_errors():
     made = trials([0.1, -0.2, 0.4, np.nan])
-    row = performance(made).set_index("quantity").loc["beta"]
+    row = performance(made).set_index(["quantity", "method"]).loc[("beta", "model")]
     assert (row["trials"], row["estimates"], row["intervals"]) == (4, 3, 3)
     assert row["bias"] == pytest.approx(0.1)
     assert row["empirical_se"] == pytest.approx(0.3)  # of 0.1, -0.2, 0.4
@@ -39,19 +39,19 @@ def test_bias_coverage_and_errors():
 
 
 def test_full_coverage_has_an_error_too():
-    row = performance(trials([0.0] * 5)).set_index("quantity").loc["beta"]
+    row = performance(trials([0.0] * 5)).set_index(["quantity", "method"]).loc[("beta", "model")]
     assert row["coverage"] == 1
     assert row["coverage_mcse"] == pytest.approx(np.sqrt(0.1 * 0.9 / 5))
 
 
 def test_refused_estimates_are_counted_not_left_out():
-    row = performance(trials([0.1, 0.2])).set_index("quantity").loc["psi_H"]
+    row = performance(trials([0.1, 0.2])).set_index(["quantity", "method"]).loc[("psi_H", "model")]
     assert (row["trials"], row["estimates"]) == (2, 0)
     assert np.isnan(row["coverage"])
 
 
 def test_what_was_not_tried_has_no_row():
-    assert "beta_imputed" not in set(performance(trials([0.1]))["quantity"])
+    assert set(performance(trials([0.1]))["method"]) == {"model"}
 
 
 def test_the_misses_of_the_zip_plot_are_on_top():

@@ -14,6 +14,7 @@ from conftest import ROOT, run_snakemake, variables
 pytestmark = [pytest.mark.workflow, pytest.mark.long, pytest.mark.xdist_group("validation")]
 DEFAULT = ROOT / "config" / "config.yaml"
 LITTLE = "datasets: []\nvalidation: {replicates: 2, chunk: 1, scenarios: [S0]}\n"
+CROSSED = "people per arm 80, item contrast 0, relapse HR 1, withdrawal risk 0"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,21 @@ def test_a_longer_run_keeps_the_chunks_of_a_shorter_one(whole, tmp_path):
     planned = run_snakemake("--dry-run", *options, directory=whole).stdout
     assert "wildcards: chunk=s0_2" in planned
     assert "wildcards: chunk=s0_0" not in planned
+
+
+def test_other_methods_are_set_beside_the_model(whole, tmp_path):
+    more = tmp_path / "more.yaml"
+    more.write_text(LITTLE.replace("[S0]", f'[S0, "{CROSSED}"]'), encoding="utf-8")
+    done = run_snakemake("--configfile", DEFAULT, more, "--", "validate", directory=whole)
+    assert "chunk=s0_0" not in done.stdout  # was there
+    found = pd.read_csv(whole / "results" / "validation" / "methods.csv")
+    assert set(found["scenario"]) == {"S0", CROSSED}
+    assert {"model", "imputed", "oracle", "naive", "landmark", "late_anchored"} < set(
+        found["method"]
+    )
+    assert (found["trials"] == 2).all()
+    page = (whole / "results" / "validation" / "methods.html").read_text(encoding="utf-8")
+    assert "so the order of biases is not judged" in page
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no kill -9")

@@ -1,23 +1,27 @@
 """Does the classifier find the truth when it is known? Simulated trials in chunks, then the gates.
 
-Not part of the default run: `python3 reproduce.py validate_classifier`; on a cluster with
-`--workflow-profile profiles/slurm`. It says first how long it will take. A chunk that is finished
-is not done again.
+Not part of the default run: `python3 reproduce.py validate_classifier` tries the classifier,
+`python3 reproduce.py validate` sets other methods beside it as well, over crossed assumptions; on
+a cluster with `--workflow-profile profiles/slurm`. They say first how long it will take. A chunk
+that is finished is not done again.
 """
 
-from discontinuation.classify.gate_scenarios import gate_scenarios
+from discontinuation.classify.gate_scenarios import chosen_scenarios
 from discontinuation.design.chunks import chunks_of
 
 VALIDATION = config["validation"]
-CHUNKS = chunks_of(
-    VALIDATION["scenarios"] or list(gate_scenarios()),
-    VALIDATION["replicates"],
-    VALIDATION["chunk"],
+CHUNKS, CROSSED = (
+    chunks_of(names, VALIDATION["replicates"], VALIDATION["chunk"])
+    for names in chosen_scenarios(VALIDATION["scenarios"])
 )
+TRIALS = "results/validation/chunks/{chunk}.trials.parquet"
+CRITERIA = str(PROJECT / "data" / "reference" / "criteria.yaml")
+RUNS = {"validation": CHUNKS, "comparison": CHUNKS | CROSSED}
 
 
 wildcard_constraints:
     chunk="[a-z0-9_]+_[0-9]+",
+    run="validation|comparison",
 
 
 rule validate_classifier:
@@ -27,18 +31,27 @@ rule validate_classifier:
         "results/validation/validation.html",
 
 
+rule validate:
+    input:
+        "results/provenance/comparison_time.csv",
+        ["results/validation/validation.html"] if CHUNKS else [],
+        "results/validation/methods.html",
+
+
 rule time_validation:
+    input:
+        criteria=CRITERIA,
     output:
-        update("results/provenance/validation_time.csv"),
+        update("results/provenance/{run}_time.csv"),
     log:
-        "logs/time_validation.log",
+        "logs/time_{run}.log",
     priority: 1  # the wait is said first
     conda:
         "../../environment.yml"
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
-        chunks=CHUNKS,
+        chunks=lambda wildcards: RUNS[wildcards.run],
         seed=lookup(dpath="seed", within=config),
         code=code("classify.gate_measures", "design.chunks"),
     script:
@@ -46,8 +59,10 @@ rule time_validation:
 
 
 rule measure_chunk:
+    input:
+        criteria=CRITERIA,
     output:
-        trials=update("results/validation/chunks/{chunk}.trials.parquet"),
+        trials=update(TRIALS),
         events=update("results/validation/chunks/{chunk}.events.parquet"),
         failures=update("results/validation/chunks/{chunk}.failures.csv"),
     log:
@@ -60,7 +75,7 @@ rule measure_chunk:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        chunk=lambda wildcards: CHUNKS[wildcards.chunk],
+        chunk=lambda wildcards: RUNS["comparison"][wildcards.chunk],
         seed=lookup(dpath="seed", within=config),
         code=code("classify.gates", "design.chunks", "tables.files"),
     script:
@@ -69,7 +84,7 @@ rule measure_chunk:
 
 rule judge_gates:
     input:
-        trials=collect("results/validation/chunks/{chunk}.trials.parquet", chunk=CHUNKS),
+        trials=collect(TRIALS, chunk=CHUNKS),
         events=collect("results/validation/chunks/{chunk}.events.parquet", chunk=CHUNKS),
         failures=collect("results/validation/chunks/{chunk}.failures.csv", chunk=CHUNKS),
     output:
@@ -117,3 +132,32 @@ rule report_validation:
         ),
     script:
         "../scripts/report_validation.py"
+
+
+rule compare_methods:
+    input:
+        trials=collect(TRIALS, chunk=RUNS["comparison"]),
+    output:
+        table=update("results/validation/methods.csv"),
+        nested_loop=[
+            update(f"results/validation/nested_loop.{end}") for end in ("svg", "png")
+        ],
+        methods=[update(f"results/validation/methods.{end}") for end in ("svg", "png")],
+        page=update("results/validation/methods.html"),
+    log:
+        "logs/compare_methods.log",
+    benchmark:
+        "results/provenance/benchmarks/compare_methods.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        project=str(PROJECT),
+        seed=lookup(dpath="seed", within=config),
+        code=code(
+            "classify.performance",
+            "report.method_figures",
+            "report.method_page",
+            "tables.files",
+        ),
+    script:
+        "../scripts/compare_methods.py"

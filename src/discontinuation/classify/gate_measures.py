@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discontinuation.classify.criteria import Criteria
 from discontinuation.classify.evidence import ROBUST
-from discontinuation.classify.gate_scenarios import gate_scenarios
+from discontinuation.classify.gate_scenarios import scenario_of
 from discontinuation.classify.imputation import impute_causes
 from discontinuation.classify.information import complete_score, observed_information
 from discontinuation.classify.likelihood import expect
 from discontinuation.classify.model import LatentCauseFit, fit
+from discontinuation.classify.other_methods import other_methods
 from discontinuation.classify.relapse_effects import imputed_effect
 from discontinuation.classify.settings import Settings
 from discontinuation.design.expected import expected_curves, expected_excess_share
@@ -27,24 +29,29 @@ from discontinuation.seeds import random_stream
 FloatArray = npt.NDArray[np.float64]
 
 IMPUTATIONS = 20
-IMPUTED = ("S0", "S4", "S10")  # scenarios in which causes are imputed
+IMPROPER = ("S0", "S4", "S10")  # scenarios in which causes are imputed with fixed parameters too
 KAPPA_TESTED = ("S0", "X19")
+NORMAL_97_5 = 1.959963984540054
 WARNED = ("X13", "X14", "X17")
 DIFFERENTIATED = ("S0",)
 PROTRACTED = ("S8",)
 
 
-def measure_trial(name: str, number: int, seed: int) -> tuple[dict[str, object], pd.DataFrame]:
+def measure_trial(
+    name: str, number: int, seed: int, criteria: Criteria | None = None
+) -> tuple[dict[str, object], pd.DataFrame]:
     """Simulate one trial of a scenario, fit it, and compare with the truth.
 
     Parameters
     ----------
     name
-        Scenario, a key of `gate_scenarios`.
+        Scenario, as `scenario_of` knows it.
     number
         Of the replicate; with `seed` it makes the trial.
     seed
         Of the whole run.
+    criteria
+        From `read_criteria`, to set other methods beside the model; None: they are left out.
 
     Returns
     -------
@@ -54,7 +61,7 @@ def measure_trial(name: str, number: int, seed: int) -> tuple[dict[str, object],
         q and the true cause of each event of the stopping arms.
     """
     began = time.perf_counter()
-    scenario = gate_scenarios()[name]
+    scenario = scenario_of(name)
     trial_seed = int(random_stream(seed, "gates", str(number)).integers(2**31))
     trials = [simulate_trial(scenario, trial_seed)]
     if name == "two trials":
@@ -72,8 +79,11 @@ def measure_trial(name: str, number: int, seed: int) -> tuple[dict[str, object],
     attributed = float(stopped["q"].sum()) - float((stopped["cause"] == "withdrawal").sum())
     row["attribution_bias"] = attributed / people
     row["largest_fall"] = max(one.largest_fall for one in result.maxima)
-    if name in IMPUTED:
-        row |= _imputed(result, trial_seed)
+    if anchor:
+        row |= _imputed(result, trial_seed, improper=name in IMPROPER)
+    if criteria is not None and anchor:
+        cause = events["cause"].to_numpy(dtype=object)
+        row |= other_methods(result.task, trials[0], cause, criteria)
     if name in KAPPA_TESTED:
         row["kappa_p"] = result.kappa_test.p_value
     if name in WARNED:
@@ -122,7 +132,7 @@ def fit_trials(
 @cache
 def truth_of(name: str) -> dict[str, float]:
     """True values of a scenario at its horizon, where its arms do as planned."""
-    scenario = gate_scenarios()[name]
+    scenario = scenario_of(name)
     if scenario.stop_early_share or scenario.keep_taking_share:
         return {"beta": scenario.beta}
     curves = expected_curves(scenario)
@@ -138,8 +148,11 @@ def truth_of(name: str) -> dict[str, float]:
 def _shares(result: LatentCauseFit, scenario: Scenario, anchor: str | None) -> dict[str, object]:
     """Estimates of psi in the abrupt arm at the end, and the crude risk of withdrawal."""
     study, day = scenario.study, result.incidence["horizon"].max()
-    risk = result.incidence.set_index(["study", "arm", "cause", "horizon"])["incidence"]
-    row: dict[str, object] = {"F_W": float(risk[(study, "abrupt", "withdrawal", day)])}
+    incidence = result.incidence.set_index(["study", "arm", "cause", "horizon"])
+    risk, error = incidence["incidence"], incidence["incidence_se"]
+    key = (study, "abrupt", "withdrawal", day)
+    value, half = float(risk[key]), NORMAL_97_5 * float(error[key])
+    row: dict[str, object] = {"F_W": value, "F_W_lower": value - half, "F_W_upper": value + half}
     psi = result.psi[(result.psi["arm"] == "abrupt") & (result.psi["study"] == study)]
     row["psi_refused"] = bool(psi["estimate"].isna().all())
     if anchor:
@@ -171,14 +184,16 @@ def _with_slow_share(trials: list[SimulatedTrial], anchor: str | None) -> dict[s
     table = fit_trials(trials, anchor, Settings(protracted=True)).incidence
     rows = table.query("arm == 'abrupt' and cause == 'withdrawal'")
     value, se = (float(rows[name].iloc[-1]) for name in ("incidence", "incidence_se"))
-    return {"slow": value, "slow_lower": value - 1.96 * se, "slow_upper": value + 1.96 * se}
+    half = NORMAL_97_5 * se
+    return {"slow": value, "slow_lower": value - half, "slow_upper": value + half}
 
 
-def _imputed(result: LatentCauseFit, seed: int) -> dict[str, object]:
+def _imputed(result: LatentCauseFit, seed: int, improper: bool) -> dict[str, object]:
     """Relapse log hazard ratio from imputed causes, properly and with fixed parameters."""
     row: dict[str, object] = {}
     theta = result.maximum.found.theta
-    for kind, draw in (("proper", True), ("improper", False)):
+    kinds = [("proper", True), ("improper", False)] if improper else [("proper", True)]
+    for kind, draw in kinds:
         drawn = impute_causes(theta, result.covariance, result.task, IMPUTATIONS, seed, draw=draw)
         combined = imputed_effect(result.task, drawn)
         row |= {

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 from scipy.optimize import brentq
 
 from discontinuation.design.expected import expected_curves
 from discontinuation.design.scenario import BASE_ARMS, Scenario
+from discontinuation.problems import Problem, allowed_values, refuse
 
 USELESS = 0.0
 SOMATIC = (1.5, 1.5, 1.5, 0.0, 0.0, 0.0, 0.0, 0.0)
 WINDOW_DAYS = 56
+
+# A part of block 1 of methods F2, crossed: people per arm, share of the item contrast that is
+# kept, relapse hazard ratio, crude risk of withdrawal in the abrupt arm. Outermost first.
+FACTORS: dict[str, tuple[float, ...]] = {
+    "people per arm": (80, 200),
+    "item contrast": (0.0, 1.0),
+    "relapse HR": (1.0, 1.5, 2.5),
+    "withdrawal risk": (0.0, 0.06, 0.24),
+}
 
 
 @cache
@@ -45,10 +57,65 @@ def gate_scenarios() -> dict[str, Scenario]:
     return {name: replace(one, study=name) for name, one in scenarios.items()}
 
 
+def factorial_names() -> dict[str, dict[str, float]]:
+    """Name every combination of `FACTORS`, with its levels."""
+    found = {}
+    for levels in product(*FACTORS.values()):
+        named = dict(zip(FACTORS, levels, strict=True))
+        found[", ".join(f"{name} {level:g}" for name, level in named.items())] = named
+    return found
+
+
+def chosen_scenarios(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Sort names of scenarios into those of the gates and those crossed; none given: all.
+
+    Raises
+    ------
+    InvalidInput
+        Names that are neither.
+    """
+    single, crossed = list(gate_scenarios()), list(factorial_names())
+    known = [*single, *crossed]
+    refuse(
+        Problem("config", allowed_values(known, name), None, "validation.scenarios", name)
+        for name in names
+        if name not in known
+    )
+    wanted = names or known
+    return [n for n in single if n in wanted], [n for n in crossed if n in wanted]
+
+
+@cache
+def scenario_of(name: str) -> Scenario:
+    """Make the scenario of this name: one of `gate_scenarios` or of `factorial_names`.
+
+    Raises
+    ------
+    KeyError
+        There is none.
+    """
+    if name in gate_scenarios():
+        return gate_scenarios()[name]
+    levels = factorial_names()[name]
+    scenario = replace(
+        Scenario(study=name),
+        arms=tuple(replace(arm, people=int(levels["people per arm"])) for arm in BASE_ARMS),
+        item_distinctiveness=levels["item contrast"],
+        relapse_ratio=levels["relapse HR"],
+        alpha_per_day=0.0,
+    )
+    return (
+        _with_risk(scenario, levels["withdrawal risk"]) if levels["withdrawal risk"] else scenario
+    )
+
+
 def beyond_prototype() -> dict[str, Scenario]:
     """Scenarios that the prototype did not try: reported, without a criterion."""
     base = Scenario()
     planned = replace(base, doses_recorded="planned")
+    kept, *stopping = BASE_ARMS
+    told = replace(base, arms=(replace(kept, blinded=False), *stopping))
+    concealed = replace(base, concealed_start_days=WINDOW_DAYS)
     return {
         "half-life x0.5": replace(base, true_half_life_ratio=0.5),
         "half-life x2": replace(base, true_half_life_ratio=2.0),
@@ -67,6 +134,14 @@ def beyond_prototype() -> dict[str, Scenario]:
         "informative dropout x4": replace(base, dropout_ratio=4.0),
         "withdrawal triggers relapse": replace(base, relapse_after_withdrawal_ratio=3.0),
         "two trials": base,
+        "no sham steps, nocebo 0.10": replace(told, nocebo_risk=0.10),
+        "no sham steps, nocebo 0.10, no withdrawal": replace(
+            told, nocebo_risk=0.10, alpha_per_day=0.0
+        ),
+        "concealed start": concealed,
+        "concealed start, nocebo 0.10": replace(concealed, nocebo_risk=0.10),
+        "nobody reinstated": replace(base, reinstated_share=0.0),
+        "everybody reinstated": replace(base, reinstated_share=1.0),
     }
 
 

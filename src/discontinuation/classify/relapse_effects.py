@@ -71,7 +71,7 @@ def imputed_effect(task: Task, imputations: Imputations) -> Combined:
     return imputations.combine(analysis)
 
 
-def regression(task: Task, weight: FloatArray) -> tuple[float, float]:
+def regression(task: Task, weight: FloatArray, after: float = 0.0) -> tuple[float, float]:
     """Piecewise exponential regression of the relapses on p(t), all arms together, no priors.
 
     Parameters
@@ -81,16 +81,21 @@ def regression(task: Task, weight: FloatArray) -> tuple[float, float]:
     weight
         How far each event counts as a relapse, shape (events,). An onset between visits counts
         at its earliest.
+    after
+        Events and person-time up to this time after the beginning are left out (a landmark).
 
     Returns
     -------
-    estimate, variance
+    estimate, variance; NaN where nothing tells them
     """
     data = task.observed
     slices, first = data.slices, data.first_slice
     relapses = np.zeros(task.grid.retained.shape)
     np.add.at(relapses, (slices.history[first], slices.step[first]), weight)
-    return piecewise_exponential(relapses, at_risk(data), task.grid.lost, task.grid.stratum)
+    risk = at_risk(data)
+    early = math.ceil(after / task.settings.step - 1e-9)
+    relapses[:, :early], risk[:, :early] = 0.0, 0.0
+    return piecewise_exponential(relapses, risk, task.grid.lost, task.grid.stratum)
 
 
 def piecewise_exponential(
@@ -114,6 +119,8 @@ def piecewise_exponential(
             for part in sums[1:]
         )
         information = float(seen @ (square - mean**2))
+        if not information > 0:
+            return math.nan, math.nan
         step = (total - float(seen @ mean)) / information
         beta += step
         if abs(step) < 1e-10:

@@ -58,7 +58,7 @@ def _zip(axes: Axes, trials: pd.DataFrame, stem: str, truth: float) -> None:
 
 
 def draw_performance(performance: pd.DataFrame) -> Figure:
-    """Draw bias and coverage of every scenario, with bars of two Monte-Carlo errors.
+    """Draw bias and coverage of the model in every scenario, with bars of two Monte-Carlo errors.
 
     Parameters
     ----------
@@ -73,7 +73,9 @@ def draw_performance(performance: pd.DataFrame) -> Figure:
     place = {name: row for row, name in enumerate(scenarios)}
     column = 0
     for stem, label in SHOWN:
-        mine = performance.loc[performance["quantity"] == stem]
+        mine = performance.loc[
+            (performance["quantity"] == stem) & (performance["method"] == "model")
+        ]
         y = mine["scenario"].map(place)
         for measure, ideal in (("bias", 0.0), ("coverage", 0.95)):
             axes = panels[column]

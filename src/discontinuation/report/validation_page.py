@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from discontinuation.classify.performance import METHODS
 from discontinuation.report.cells import Sheet, TableView, number, text, view
 from discontinuation.report.inline import FigureFiles
 from discontinuation.report.numbers import count, decimal, plain, signed
@@ -13,6 +14,7 @@ from discontinuation.report.page import render_page, show_figure
 from discontinuation.report.words import FIXED_STATEMENTS
 
 FOLDER = "results/validation"
+OWN = ("model", "imputed", "oracle")  # other methods are on their own page
 FIGURES = {
     "zip": (
         "Does the interval hold the truth?",
@@ -87,6 +89,7 @@ def _performance(table: pd.DataFrame) -> TableView:
     columns = [
         text("scenario", "Scenario", choose=True),
         text("name", "Quantity", choose=True),
+        text("method", "Method", choose=True),
         number("truth", "Truth", decimal),
         number("trials", "Trials", count),
         number("intervals", "With an interval", count),
@@ -98,8 +101,10 @@ def _performance(table: pd.DataFrame) -> TableView:
         number("coverage_mcse", "its error", plain),
         number("excludes_0", "Excludes 0", decimal),
     ]
+    shown = table.loc[table["method"].isin(OWN)]
+    shown = shown.assign(method=shown["method"].map(METHODS))
     return view("performance", "Estimates beside the truth",
-                Sheet(table, f"{FOLDER}/performance.csv"), columns)  # fmt: skip
+                Sheet(shown, f"{FOLDER}/performance.csv"), columns)  # fmt: skip
 
 
 def _failures(table: pd.DataFrame) -> TableView:

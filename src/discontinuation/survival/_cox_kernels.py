@@ -244,7 +244,7 @@ def evaluate(
 ) -> float:  # fmt: skip
     """Return the log partial likelihood; fill its score and information (upper triangle)."""
     p = x.shape[1]
-    likelihood = of_events[0]
+    likelihood = float(of_events[0])
     for j in range(p):
         score[j] = of_events[j + 1]
         likelihood += score[j] * beta[j]
