@@ -3,8 +3,10 @@
     python benchmarks/scale/registry.py [people ...]
 
 A made-up registry is written to Parquet in parts of 10,000 people and goes through dispensings ->
-doses -> exposure -> events -> survival, one part in memory at a time; only the last stage looks at
-everybody, and only at four columns. Up to 100,000 people a target trial is emulated as well.
+doses -> exposure -> events -> classify -> survival, one part in memory at a time; only the last
+stage looks at everybody, and only at a few columns. The classifier is fitted to a few thousand
+people (parts are random samples) and scores the first deterioration of all; a registry has no
+ratings of symptoms, so timing decides alone. Up to 100,000 people a target trial is emulated too.
 
 Writes results.csv beside this file: seconds, processor seconds (which other work on the machine
 does not change much) and peak memory of the process by stage, processor seconds per 100,000
@@ -26,11 +28,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from discontinuation.classify import fit, score
+from discontinuation.classify.criteria import read_criteria
+from discontinuation.classify.rules import apply_rules
 from discontinuation.design.dispensing import dose_intervals
 from discontinuation.design.registry import DEFINITION, STUDY, RegistryScenario, write_registry
 from discontinuation.design.registry_cohort import RegistryTables
@@ -38,8 +44,8 @@ from discontinuation.design.strategies import Strategy, TargetTrial, hyperbolic_
 from discontinuation.design.target_trial import emulate
 from discontinuation.estimands.event_times import event_times
 from discontinuation.estimands.question import Question
-from discontinuation.exposure.trajectories import exposure_of
-from discontinuation.survival import cox, kaplan_meier
+from discontinuation.exposure.trajectories import Exposure, exposure_of
+from discontinuation.survival import aalen_johansen, cox, kaplan_meier
 
 HERE = Path(__file__).parent
 SIZES = (50_000, 100_000)
@@ -48,6 +54,10 @@ TIMES = np.array([0.0, 28.0, 63.0, 182.0])
 LANDMARK = 63.0  # arms are what people do by then, among those who are well
 KAPPA = 2.0
 MOST_EMULATED = 100_000  # people; the emulation holds everybody, and is measured up to here
+FITTED = 4_000  # people to whom the classifier is fitted
+RULE = "time_28"
+CRITERIA = read_criteria(HERE.parents[1] / "data" / "reference" / "criteria.yaml")
+CAUSES = {"withdrawal": 1, "relapse": 2, "indeterminate": 3}
 COVARIATES = ("prior_episodes", "previous_attempts", "age", "sex", "poor_sleep")
 QUESTION = Question("E1", "everybody", "time to deterioration", "hazard ratio", {})
 ARMS = pd.DataFrame([{"study": STUDY, "arm": "registry", "strategy": "unspecified"}])
@@ -85,18 +95,23 @@ def doses(folder: Path) -> int:
     return rows
 
 
+def exposed(taken: pd.DataFrame) -> Exposure:
+    """Exposure to the registry's drug."""
+    drug = RegistryScenario().hazards
+    return exposure_of(
+        taken,
+        half_life_days=drug.half_life_days,
+        k=drug.ed50_mg,
+        emax=drug.occupancy_max,
+        tau_days=drug.tau_days,
+    )
+
+
 def exposure(folder: Path) -> int:
     """Level, occupancy and drive at a few times, and the integral of drive^2."""
-    drug = RegistryScenario().hazards
     rows = 0
     for name, (taken,) in parts(folder, "doses"):
-        made = exposure_of(
-            taken,
-            half_life_days=drug.half_life_days,
-            k=drug.ed50_mg,
-            emax=drug.occupancy_max,
-            tau_days=drug.tau_days,
-        )
+        made = exposed(taken)
         states = made.at(TIMES)
         frame = pd.DataFrame({"person": made.people})
         for place, day in enumerate(TIMES):
@@ -111,28 +126,74 @@ def events(folder: Path) -> int:
     """First deterioration or end of follow-up, beside what was taken by the landmark."""
     rows = 0
     tables = ("people", "follow_up", "deteriorations", "exposure")
-    for name, (people, follow_up, worse, exposed) in parts(folder, *tables):
+    for name, (people, follow_up, worse, states) in parts(folder, *tables):
         canonical = {"people": people, "arms": ARMS, "follow_up": follow_up,
                      "deteriorations": worse.assign(reinstated=np.nan)}  # fmt: skip
         timed = event_times(QUESTION, canonical, DEFINITION).people
-        taken = exposed.set_index("person")[f"dose_{LANDMARK:g}"].reindex(timed["person"])
-        full = exposed.set_index("person")["dose_0"].max()
+        taken = states.set_index("person")[f"dose_{LANDMARK:g}"].reindex(timed["person"])
+        full = states.set_index("person")["dose_0"].max()
         arm = np.select([taken >= 0.99 * full, taken > 0], ["continued", "tapering"], "stopped")
         frame = timed[["person", "time", "event", "prior_episodes"]].assign(pace=arm)
         rows += write_part(frame.loc[frame["time"] > LANDMARK], folder, "events", name)
     return rows
 
 
+def of_people(who: pd.Series, *tables: pd.DataFrame) -> list[pd.DataFrame]:
+    """Rows of these people."""
+    return [one.loc[one["person"].isin(who)].reset_index(drop=True) for one in tables]
+
+
+def classify(folder: Path) -> int:
+    """Fit the model to some people, then score every first deterioration and apply a rule."""
+    tables = ("people", "doses", "deteriorations", "follow_up", "events")
+    model, rows = None, 0
+    for name, (people, taken, worse, follow_up, timed) in parts(folder, *tables):
+        worse = worse.loc[worse["definition"] == DEFINITION].assign(reinstated=np.nan)
+        if model is None:
+            some = people["person"].head(FITTED)
+            people_, taken_, worse_, follow_ = of_people(some, people, taken, worse, follow_up)
+            model = fit(worse_, people_, exposed(taken_), follow_up=follow_)
+        had = worse["person"]
+        people, taken, follow_up = of_people(had, people, taken, follow_up)
+        found = score(model, worse, people, exposed(taken), follow_up=follow_up)
+        found[RULE] = by_rule(found)
+        rows += write_part(found.drop(columns="why"), folder, "classified", name)
+        called = found.set_index("person")["decision"].map(CAUSES).reindex(timed["person"])
+        cause = np.where(timed["event"] == 1, called.to_numpy(), 0).astype(np.int64)
+        write_part(timed.assign(cause=cause), folder, "causes", name)
+    return rows
+
+
+def by_rule(found: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """What the rule of time says of scored events."""
+    since = (found["onset_latest"] - found["last_reduction"]).astype(float)
+    drug = RegistryScenario().hazards
+    asked = pd.DataFrame(
+        {
+            "drug_class": "antidepressant", "half_life_days": drug.half_life_days,
+            "half_life_tag": "V", "reduced": since.notna(), "days_since_reduction": since,
+        }
+    )  # fmt: skip
+    none = pd.DataFrame(index=asked.index)
+    return apply_rules(asked, none, CRITERIA, [RULE], "recorded").labels[RULE].to_numpy(object)
+
+
 def survival(folder: Path) -> int:
-    """Kaplan-Meier of each pace from the landmark, and Cox of everybody."""
-    columns = ["time", "event", "pace", "prior_episodes"]
-    people = ds.dataset(folder / "events").to_table(columns=columns).to_pandas()
+    """Kaplan-Meier and causes of each pace from the landmark, Cox of everybody."""
+    columns = ["time", "event", "cause", "pace", "prior_episodes"]
+    people = ds.dataset(folder / "causes").to_table(columns=columns).to_pandas()
     people["time"] -= LANDMARK
+    by_cause = aalen_johansen(people["time"], people["cause"], people["pace"]).at([182.0])
+    print(by_cause[["group", "cause", "probability", "lower", "upper"]].round(4).to_string())
     for pace, rows in people.groupby("pace"):
         free = kaplan_meier(rows["time"], rows["event"]).at([182.0])["survival"].iloc[0]
         print(f"    {pace:10} {len(rows):>9,} people, {free:.4f} well after half a year")
-    model = cox("pace + prior_episodes", people)
-    print(model.summary[["term", "hazard_ratio", "lower", "upper"]].round(3).to_string(index=False))
+    shown = ["term", "hazard_ratio", "lower", "upper"]
+    relapses = people.assign(event=(people["cause"] == CAUSES["relapse"]).astype(int))
+    for words, rows in (("any deterioration", people), ("called a relapse", relapses)):
+        print(f"    {words}")
+        model = cox("pace + prior_episodes", rows)
+        print(model.summary[shown].round(3).to_string(index=False))
     return len(people)
 
 
@@ -171,7 +232,8 @@ def measure(stage: str, people: int, work: Callable[[], int]) -> dict[str, objec
             "cpu_seconds": cpu, "peak_gib": peak}  # fmt: skip
 
 
-STAGES = {"doses": doses, "exposure": exposure, "events": events, "survival": survival}
+STAGES = {"doses": doses, "exposure": exposure, "events": events, "classify": classify,
+          "survival": survival}  # fmt: skip
 
 
 def run(people: int) -> pd.DataFrame:

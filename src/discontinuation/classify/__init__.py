@@ -8,6 +8,7 @@ from typing import Any
 # Loaded when first asked for: the compiled kernel takes most of a second.
 _PUBLIC = {
     "model": ("fit",),
+    "scoring": ("score",),
     "settings": ("Settings", "Normal", "ItemPrior"),
     "gates": ("run_gates",),
 }
