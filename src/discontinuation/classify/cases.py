@@ -31,7 +31,7 @@ from discontinuation.classify.prior_grid import (
 )
 from discontinuation.classify.settings import Settings
 from discontinuation.classify.symptom_onsets import symptom_onsets
-from discontinuation.classify.why import NEUTRAL, decide
+from discontinuation.classify.why import decide, speaks
 from discontinuation.describe.given import Tables, complete
 from discontinuation.exposure.drugs import Drugs
 from discontinuation.exposure.histories import Gaps
@@ -492,11 +492,11 @@ def _sentence(found: Mapping[str, Any], event: pd.Series, followed: bool) -> str
     """Say in one sentence what speaks for what; the words are the same for both causes."""
     parts = [_timing_words(found["timing"], event)]
     if found["rated"]:
-        parts.append(_speaks("the symptoms speak", found["symptoms"]))
+        parts.append(speaks("the symptoms speak", found["symptoms"]))
     else:
         parts.append("no symptom that bears on the causes was rated, so timing stands alone")
     if followed:
-        parts.append(_speaks("the course after reinstatement speaks", found["reinstatement"]))
+        parts.append(speaks("the course after reinstatement speaks", found["reinstatement"]))
     text = "; ".join(parts)
     return (
         f"{text[0].upper()}{text[1:]}; probability of withdrawal {found['q']:.2f} at the central "
@@ -513,19 +513,11 @@ def _timing_words(timing: float, event: pd.Series) -> str:
     )
     day = event.get("days_since_reduction", np.nan)
     if pd.isna(day):
-        return _speaks("timing speaks", timing)
+        return speaks("timing speaks", timing)
     days = f"{day:g} {'day' if day == 1 else 'days'}"
     if pd.notna(low) and pd.notna(high):
         days = f"{low:g} to {high:g} days"
-    return _speaks(f"timing (onset {days} after the last reduction) speaks", timing)
-
-
-def _speaks(what: str, addend: float) -> str:
-    if abs(addend) < NEUTRAL:
-        return f"{what} for neither"
-    times = math.exp(min(abs(addend), 700.0))
-    shown = f"{times:.3g}" if times < 1000 else "over 1000"
-    return f"{what} for {WITHDRAWAL if addend > 0 else RELAPSE} (odds times {shown})"
+    return speaks(f"timing (onset {days} after the last reduction) speaks", timing)
 
 
 def _keys(event: pd.Series) -> dict[str, Any]:

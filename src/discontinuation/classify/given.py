@@ -74,8 +74,9 @@ def check_given(
     items: pd.DataFrame | None,
     follow_up: pd.DataFrame,
     maintenance: str | list[str] | None,
+    grades: Mapping[str, int],
 ) -> Given:
-    """Check the tables and bring them into arrays; parameters as in `fit`.
+    """Check the tables and bring them into arrays; parameters as in `fit` and `Settings`.
 
     Raises
     ------
@@ -108,9 +109,9 @@ def check_given(
     problems += _follow_up_problems(watched, start, end)
     problems += _record_problems(people, exposures, exposed, last, start)
     problems += _arm_problems(arms, arm, end > start, owner, maintenance)
-    problems += _item_problems(items, "detected" in first)
+    problems += _item_problems(items, "detected" in first, grades)
     refuse(problems)
-    symptoms, labels, unused = _symptoms(items, first)
+    symptoms, labels, unused = _symptoms(items, first, grades)
     resolution, resolved, followed = _resolution(first, end[owner])
     chosen = [maintenance] if isinstance(maintenance, str) else list(maintenance or [])
     return Given(
@@ -316,13 +317,18 @@ def _arm_problems(
             yield Problem("maintenance", allowed_values(known, name), value=name)
 
 
-def _item_problems(items: pd.DataFrame | None, dated: bool) -> Iterator[Problem]:
+def _item_problems(
+    items: pd.DataFrame | None, dated: bool, grades: Mapping[str, int]
+) -> Iterator[Problem]:
     if items is None:
         return
     value = pd.to_numeric(items["value"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    wrong = items["value"].notna().to_numpy() & ~np.isin(value, (0.0, 1.0))
-    for row in np.flatnonzero(wrong):
+    highest = items["item"].astype(str).map(dict(grades)).fillna(1).to_numpy(dtype=float)
+    allowed = (value == np.floor(value)) & (value >= 0) & (value <= highest)
+    for row in np.flatnonzero(items["value"].notna().to_numpy() & ~allowed):
         rule = "allowed: 1 (new or worse than before), 0 (not), or blank (not rated)"
+        if highest[row] > 1:
+            rule = f"allowed: whole grades from 0 to {highest[row]:g}, or blank (not rated)"
         yield Problem(ITEMS, rule, int(row) + 2, "value", str(items["value"].iloc[row]))
     keys = ["person", "item"]
     if "episode" in items:
@@ -335,7 +341,7 @@ def _item_problems(items: pd.DataFrame | None, dated: bool) -> Iterator[Problem]
 
 
 def _symptoms(
-    items: pd.DataFrame | None, first: pd.DataFrame
+    items: pd.DataFrame | None, first: pd.DataFrame, grades: Mapping[str, int]
 ) -> tuple[FloatArray, list[str], list[str]]:
     """Ratings at the first deteriorations, matched by episode or by the day of its detection."""
     if items is None or not len(items):
@@ -356,7 +362,26 @@ def _symptoms(
         dtype=float, na_value=np.nan
     )
     note = f"{unused} ratings do not belong to a person's first deterioration and are not used"
+    symptoms, labels = _in_steps(symptoms, labels, grades)
     return symptoms, labels, [note] if unused else []
+
+
+def _in_steps(
+    symptoms: FloatArray, labels: list[str], grades: Mapping[str, int]
+) -> tuple[FloatArray, list[str]]:
+    """Spell out grades as steps: at least 1; at least 2, asked only of those at least 1; ...
+
+    Any probabilities of the grades are a product of those of the steps (continuation ratios), and
+    Beta priors of the steps are a generalised Dirichlet prior of the grades (Connor RJ, Mosimann
+    JE. J Am Stat Assoc 1969;64:194-206).
+    """
+    columns, names = [], []
+    for column, name in zip(symptoms.T, labels, strict=True):
+        for step in range(1, grades.get(name, 1) + 1):
+            asked = column >= step - 1  # a blank is asked nothing
+            columns.append(np.where(asked, column >= step, np.nan))
+            names.append(name if step == 1 else f"{name} >= {step}")
+    return np.array(columns).reshape(len(names), len(symptoms)).T, names
 
 
 def _resolution(

@@ -390,8 +390,8 @@ def fit(
         begins, with everybody settled.
     items
         Symptoms at the deteriorations: person, item, value (1 new or worse than before, 0 not,
-        blank not rated), and perhaps episode, or day (compared with `detected`). None:
-        timing-only mode.
+        blank not rated; grades where `Settings.grades` names the symptom), and perhaps episode,
+        or day (compared with `detected`). None: timing-only mode.
     follow_up
         person, start, end. A start after the reference day is a late entry.
     maintenance

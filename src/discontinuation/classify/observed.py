@@ -149,7 +149,7 @@ def observe(
     InvalidInput
         All problems at once.
     """
-    given = check_given(events, people, exposure, items, follow_up, maintenance)
+    given = check_given(events, people, exposure, items, follow_up, maintenance, settings.grades)
     begins = np.array([given.exposures[study].reference_day for study in given.studies])
     history, retained, study_of_history, arm_of_history = _histories(given, begins, settings)
     origin = begins[given.study]

@@ -79,6 +79,10 @@ class Settings:
         compare stopping with continuing, not withdrawal with relapse (domain 2.4), so no symptom
         is assumed to belong to either. Much weaker priors let noise pass for a profile: without
         withdrawal, the likelihood ratio then exceeds 10 too often.
+    grades
+        Symptoms that are rated in grades, with the highest of each (2 or more); 0 is not new or
+        worse. The others are 0 or 1. The probability of each step, such as ``nausea >= 2`` among
+        those who have it, is free in each cause, with the prior in `items` under that name.
     protracted
         Whether a share of the withdrawal hazard adapts slowly, with the time constant
         `protracted_days` (a proposal): ``alpha {(1 - s) w^kappa + s w_slow^kappa}``.
@@ -121,6 +125,7 @@ class Settings:
     log_resolution_relapse: Normal = Normal(math.log(35.0), 0.5)
     item: ItemPrior = ItemPrior()
     items: Mapping[str, ItemPrior] = field(default_factory=dict)
+    grades: Mapping[str, int] = field(default_factory=dict)
     protracted: bool = False
     logit_protracted: Normal = Normal(math.log(0.2 / 0.8), 1.5)
     protracted_days: float = 90.0
@@ -194,6 +199,9 @@ def _problems(settings: Settings) -> Iterator[Problem]:
         yield _problem("starts", "allowed: pairs (tau, kappa) above 0", settings.starts)
     if not settings.horizons or not all(horizon > 0 for horizon in settings.horizons):
         yield _problem("horizons", "allowed: times above 0", settings.horizons)
+    for name, highest in settings.grades.items():
+        if not isinstance(highest, int) or isinstance(highest, bool) or highest < 2:
+            yield _problem(f"grades[{name}]", "allowed: a whole number of at least 2", highest)
     for name, prior in (("item", settings.item), *settings.items.items()):
         weights = (prior.withdrawal_weight, prior.relapse_weight)
         if not (0 < prior.withdrawal < 1 and 0 < prior.relapse < 1 and min(weights) > 0):

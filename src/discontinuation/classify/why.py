@@ -76,9 +76,9 @@ def _sentence(row: object, rated: float, followed: bool) -> str:
         float(getattr(row, name)) for name in ("timing", "symptoms", "reinstatement")
     )
     parts = [_timing(timing, row)]
-    parts.append(_speaks("the symptoms", symptoms) if rated else "no symptom was rated")
+    parts.append(speaks("the symptoms speak", symptoms) if rated else "no symptom was rated")
     if followed:
-        parts.append(_speaks("the course after reinstatement", course))
+        parts.append(speaks("the course after reinstatement speaks", course))
     else:
         parts.append("no course after reinstatement is known")
     text = "; ".join(parts)
@@ -92,7 +92,7 @@ def _sentence(row: object, rated: float, followed: bool) -> str:
 def _timing(timing: float, row: object) -> str:
     if timing == -math.inf:
         return "occupancy had not fallen, so withdrawal cannot act under the model"
-    text = _speaks("timing", timing)
+    text = speaks("timing speaks", timing)
     last = float(row.last_reduction)  # type: ignore[attr-defined]
     if math.isnan(last):
         return text
@@ -101,11 +101,18 @@ def _timing(timing: float, row: object) -> str:
     return f"{text} (onset {days:g} {unit} after the last reduction)"
 
 
-def _speaks(what: str, addend: float) -> str:
-    verb = "speak" if what.endswith("symptoms") else "speaks"
+def speaks(what: str, addend: float) -> str:
+    """Say for which cause something speaks; the words are the same for both.
+
+    Parameters
+    ----------
+    what
+        With its verb, such as "the symptoms speak".
+    addend
+        To the log odds of withdrawal against relapse.
+    """
     if abs(addend) < NEUTRAL:
-        return f"{what} {verb} for neither"
-    cause = WITHDRAWAL if addend > 0 else RELAPSE
+        return f"{what} for neither"
     times = math.exp(min(abs(addend), 700.0))
     shown = f"{times:.3g}" if times < 1000 else "over 1000"
-    return f"{what} {verb} for {cause} (odds times {shown})"
+    return f"{what} for {WITHDRAWAL if addend > 0 else RELAPSE} (odds times {shown})"
