@@ -15,7 +15,6 @@ from discontinuation.classify.cases import (
     NOT_ASSESSABLE,
     Profile,
     _early,
-    _speaks,
     classify_cases,
     exposures_by_drug,
     symptom_addends,
@@ -303,7 +302,7 @@ def test_numbers_and_words_mirror_when_the_causes_change_places():
     found = symptom_addends(present, Profile(contrast), points, 0.2)
     assert symptom_addends(present, Profile(-contrast), points, 0.2) == pytest.approx(-found)
     swap = {"withdrawal": "relapse", "relapse": "withdrawal"}
-    said, mirrored = _speaks("timing speaks", 1.3), _speaks("timing speaks", -1.3)
+    said, mirrored = speaks("timing speaks", 1.3), speaks("timing speaks", -1.3)
     assert mirrored.split() == [swap.get(word, word) for word in said.split()]
 
 
