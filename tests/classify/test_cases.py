@@ -33,6 +33,7 @@ from discontinuation.classify.prior_grid import (
 )
 from discontinuation.classify.settings import Settings
 from discontinuation.classify.symptom_status import match_items
+from discontinuation.classify.why import speaks
 from discontinuation.design.scenario import BASE_ARMS, Scenario
 from discontinuation.design.simulate import simulate_trial
 from discontinuation.exposure.drugs import read_drugs
