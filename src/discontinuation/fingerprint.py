@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent
@@ -59,12 +60,18 @@ def _module_file(name: str) -> Path:
 
 def _imported_files(file: Path) -> list[Path]:
     """Locate the modules of this package that a file imports, anywhere in it."""
+    modules = _imported_modules(file.read_text(encoding="utf-8"))
+    files = [_module_file(module.partition(".")[2]) for module in modules]
+    return [file for file in files if file.exists()]
+
+
+@cache  # by text: many results rest on the same files
+def _imported_modules(text: str) -> tuple[str, ...]:
     modules: list[str] = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
             modules.append(str(node.module))
             modules += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             modules += [a.name for a in node.names if a.name.split(".")[0] == PACKAGE]
-    files = [_module_file(module.partition(".")[2]) for module in modules]
-    return [file for file in files if file.exists()]
+    return tuple(modules)
