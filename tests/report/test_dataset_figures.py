@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -212,3 +213,19 @@ def test_same_figure_same_bytes(texts, tmp_path):
     again = drawn(DATASET, trial())
     for name, text in texts.items():
         assert svg(again[name], tmp_path, name) == text, name
+
+
+def test_deteriorations_are_coloured_by_their_probability():
+    tables = trial()
+    worse = tables["deteriorations"]
+    definition = worse["definition"].iloc[0]
+    known = worse.loc[worse["definition"] == definition, ["person", "episode", "definition"]]
+    q = np.linspace(0, 1, len(known))
+    q[0] = np.nan
+    figure = draw_swimmer(tables, Setting("x"), 1, {}, known.assign(q=q))
+    filled, blank = figure.axes[0].collections[-2:]
+    shown = {text.get_text() for text in figure.axes[0].get_yticklabels()}
+    expected = known.assign(q=q).loc[known["person"].isin(shown)]
+    assert len(filled.get_offsets()) == expected["q"].notna().sum()
+    assert len(blank.get_offsets()) == expected["q"].isna().sum()
+    assert figure.axes[1].get_ylabel() == "probability of withdrawal, q"

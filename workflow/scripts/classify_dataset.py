@@ -44,4 +44,4 @@ except InvalidInput as error:
 
 with new_folder(snakemake.output.classification) as folder:
     if found is not None:
-        write_classified(folder, content, tables, *found, by_way, survival.window_days)
+        write_classified(folder, content, tables, *found, by_way, survival.window_days, wanted.seed)

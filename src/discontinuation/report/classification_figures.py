@@ -295,10 +295,16 @@ def draw_events_by_time(
     panels[-1].set_xlim(-end * 0.02, beyond * 1.05)
     panels[-1].set_xticks([*ticks, beyond], [*(f"{tick:g}" for tick in ticks), "none\nbefore"])
     panels[-1].set_xlabel("days from the last dose reduction to the onset")
-    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), Q_MAP), ax=list(panels), aspect=22)
+    show_q(figure, *panels)
+    return figure
+
+
+def show_q(figure: Figure, *panels: Axes, shrink: float = 1.0) -> None:
+    """Show the colours of q beside some panels, over this share of their height."""
+    colours = ScalarMappable(Normalize(0, 1), Q_MAP)
+    bar = figure.colorbar(colours, ax=list(panels), aspect=22, shrink=shrink)
     bar.set_label("probability of withdrawal, q")
     bar.outline.set_visible(False)
-    return figure
 
 
 def draw_cases(cases: pd.DataFrame, thresholds: tuple[float, float]) -> Figure:

@@ -26,7 +26,9 @@ from discontinuation.report.classification_figures import (
     draw_reliability,
     draw_verdicts,
 )
+from discontinuation.report.dataset_parts import setting_of
 from discontinuation.report.drawing import save_figure
+from discontinuation.report.swimmer import draw_swimmer
 from discontinuation.tables.files import write_table
 
 FloatArray = npt.NDArray[np.float64]
@@ -42,6 +44,7 @@ def write_classified(
     series: CaseSeries | None,
     by_way: pd.DataFrame,
     window_days: float | None,
+    seed: int,
 ) -> None:
     """Write what is known of single people, tables that may be shown, and figures.
 
@@ -59,6 +62,8 @@ def write_classified(
         From `estimates_by_way`; shown where nothing has to be masked.
     window_days
         End of the withdrawal window after the last reduction.
+    seed
+        Chooses the people of the swimmer plot where there are many.
     """
     smallest = content["smallest_cell"]
     write_table(classified.events, folder / "classification.parquet")
@@ -76,6 +81,11 @@ def write_classified(
         write_table(table, folder / f"{name}.csv", folder / f"{name}.parquet")
     individuals = individuals_shown(smallest, content["individual_figures"])
     figures = draw_classified(tables, classified, shown, window_days, individuals)
+    if individuals and classified.events.get("q", pd.Series(dtype=float)).notna().any():
+        definition = classified.evidence.events["definition"].to_numpy()
+        figures["events_by_person"] = draw_swimmer(
+            tables, setting_of(content), seed, {}, classified.events.assign(definition=definition)
+        )
     for name, figure in figures.items():
         save_figure(figure, folder / f"{name}.svg", folder / f"{name}.png")
 

@@ -118,6 +118,12 @@ CLASSIFICATION_FIGURES = {
         "Deteriorations by time since the last reduction",
         "Coloured by the probability of withdrawal, under the model.",
     ),
+    "events_by_person": (
+        "People one by one",
+        "Shades: dose relative to the person's highest. Each classified deterioration stands "
+        "where it was detected, joined to its onset, in the colour of its probability; without "
+        "one it is open.",
+    ),
     "cases": (
         "How much hangs on the priors?",
         "Dot: central prior. Thick bar: one prior moved. Thin line: every combination of low, "

@@ -17,6 +17,7 @@ from discontinuation.describe.exposure_phases import doses_of_people
 from discontinuation.describe.given import Tables, arms_in_order, complete
 from discontinuation.describe.summary import MOST_PEOPLE
 from discontinuation.report.around import Setting, put_heading, show_days, wrapped
+from discontinuation.report.classification_figures import Q_MAP, show_q
 from discontinuation.report.drawing import new_figure, say_nothing_to_draw
 from discontinuation.report.flow_chart import PARTS
 from discontinuation.report.palette import BAND_COLOURS, FAINT, INK, SHADES
@@ -26,6 +27,9 @@ WIDTH = 8.2
 LANE = 0.155  # inches per person
 HALF = 0.36  # half the width of a bar, lanes
 MARKS = ("o", "s", "D", "v", "P", "X")
+# Where colours mean probabilities, doses are grey.
+GREYS = ("#F2F2F2", "#DEDEDE", "#C4C4C4", "#A3A3A3", "#7A7A7A")
+LEVELS = ("dose 0", "to 20 % of the highest", "to 40 %", "to 60 %", "to 80 %", "to 100 %")
 AGAIN = "(reinstated)"  # no identifier looks like this
 END_MARKS = {
     "completed": "|",
@@ -41,7 +45,13 @@ END_MARKS = {
 }
 
 
-def draw_swimmer(tables: Tables, setting: Setting, seed: int, names: Mapping[str, str]) -> Figure:
+def draw_swimmer(
+    tables: Tables,
+    setting: Setting,
+    seed: int,
+    names: Mapping[str, str],
+    probability: pd.DataFrame | None = None,
+) -> Figure:
     """Draw one line per person, longest observed first within each arm.
 
     Parameters
@@ -55,6 +65,9 @@ def draw_swimmer(tables: Tables, setting: Setting, seed: int, names: Mapping[str
         says so.
     names
         Definitions in words.
+    probability
+        person, episode, definition and q of deteriorations: only these are drawn then, coloured
+        by their probability of withdrawal; without a q they are open.
 
     Returns
     -------
@@ -71,9 +84,14 @@ def draw_swimmer(tables: Tables, setting: Setting, seed: int, names: Mapping[str
     axes = figure.subplots()
     lane = {person: place for place, person in enumerate(lanes["person"])}
     axes.hlines(lanes.index, lanes["start"], lanes["end"], color=FAINT, linewidth=0.7, zorder=0.5)
-    shades = _draw_doses(axes, given, lanes, lane)
+    colours = SHADES if probability is None else GREYS
+    shades = _draw_doses(axes, given, lanes, lane, colours)
     reasons = _draw_ends(axes, lanes)
-    events = _draw_events(axes, given, lane)
+    if probability is None:
+        events = _draw_events(axes, given, lane)
+    else:
+        events = _draw_probabilities(axes, given, lane, probability)
+        show_q(figure, axes, shrink=min(1.0, 2.5 / (LANE * len(lanes))))
     _name_lanes(axes, lanes, given)
     first, last = float(lanes["start"].min()), float(lanes["end"].max())
     show_days(axes, setting, first, last + 0.02 * (last - first))
@@ -119,17 +137,21 @@ def _drawn(people: pd.DataFrame, number: int, seed: int) -> pd.DataFrame:
 
 
 def _draw_doses(
-    axes: Axes, given: Tables, lanes: pd.DataFrame, lane: Mapping[str, int]
-) -> list[str]:
-    """Draw the intervals of dose in shades, each shade as one shape; return the shades used."""
+    axes: Axes,
+    given: Tables,
+    lanes: pd.DataFrame,
+    lane: Mapping[str, int],
+    shades: Sequence[str],
+) -> dict[str, str]:
+    """Draw the intervals of dose in shades, each as one shape; return the names of those used."""
     from matplotlib.patches import PathPatch
 
     bars = _bars(doses_of_people(given), lanes)
-    used = []
-    for level, colour in enumerate(("#FFFFFF", *SHADES)):
+    used = {}
+    for level, colour in enumerate(("#FFFFFF", *shades)):
         mine = bars.loc[bars["shade"] == level]
         if len(mine):
-            used.append(colour)
+            used[colour] = LEVELS[level]
             edge = FAINT if level == 0 else colour
             shape = _rectangles(mine, np.array([float(lane[person]) for person in mine["person"]]))
             axes.add_patch(PathPatch(shape, facecolor=colour, edgecolor=edge, linewidth=0.3))
@@ -192,11 +214,33 @@ def _draw_events(axes: Axes, given: Tables, lane: Mapping[str, int]) -> list[tup
                 found.append((definition, source))
                 axes.plot(rows["detected"], rows["lane"], mark, markerfacecolor=face,
                           markeredgecolor=colour, markersize=4.6, clip_on=False)  # fmt: skip
+    return found + _draw_reinstatements(axes, events)
+
+
+def _draw_probabilities(
+    axes: Axes, given: Tables, lane: Mapping[str, int], probability: pd.DataFrame
+) -> list[tuple[str, str]]:
+    """Draw classified deteriorations in the colour of q, and reinstatements."""
+    keys = ["person", "episode", "definition"]
+    events = given["deteriorations"].merge(probability[[*keys, "q"]], on=keys)
+    events = events.loc[events["person"].isin(lane)].assign(
+        lane=lambda rows: rows["person"].map(lane)
+    )
+    q = events["q"].astype(float).to_numpy()
+    known = ~np.isnan(q)
+    rows, at = events["lane"].to_numpy(), events["detected"].to_numpy(dtype=float)
+    axes.hlines(rows, events["onset"], at, color=INK, linewidth=0.9)
+    axes.scatter(at[known], rows[known], c=Q_MAP(q[known]), s=26, edgecolor=INK, linewidth=0.6,
+                 zorder=3, clip_on=False)  # fmt: skip
+    axes.scatter(at[~known], rows[~known], facecolor="white", s=26, edgecolor=INK, linewidth=0.6,
+                 zorder=3, clip_on=False)  # fmt: skip
+    return _draw_reinstatements(axes, events)
+
+
+def _draw_reinstatements(axes: Axes, events: pd.DataFrame) -> list[tuple[str, str]]:
     again = events.dropna(subset="reinstated")
-    if len(again):
-        axes.plot(again["reinstated"], again["lane"], "^", color=INK, markersize=5)
-        found.append((AGAIN, ""))
-    return found
+    axes.plot(again["reinstated"], again["lane"], "^", color=INK, markersize=5, linestyle="none")
+    return [(AGAIN, "")] if len(again) else []
 
 
 def _definitions(events: pd.DataFrame) -> list[str]:
@@ -219,18 +263,16 @@ def _name_lanes(axes: Axes, lanes: pd.DataFrame, given: Tables) -> None:
 
 def _draw_legend(
     figure: Figure,
-    shades: Sequence[str],
+    shades: Mapping[str, str],
     reasons: Sequence[str],
     events: Sequence[tuple[str, str]],
     names: Mapping[str, str],
 ) -> None:
     from matplotlib.patches import Patch
 
-    levels = ("dose 0", "to 20 % of the highest", "to 40 %", "to 60 %", "to 80 %", "to 100 %")
-    labels = dict(zip(("#FFFFFF", *SHADES), levels, strict=True))
     marks: list[Patch | Line2D] = [
-        Patch(facecolor=shade, edgecolor=FAINT, linewidth=0.4, label=labels[shade])
-        for shade in shades
+        Patch(facecolor=shade, edgecolor=FAINT, linewidth=0.4, label=label)
+        for shade, label in shades.items()
     ]
     marks.append(Line2D([], [], color=FAINT, linewidth=0.7, label="dose not known"))
     marks += _event_marks(events, names)
