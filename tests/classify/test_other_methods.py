@@ -8,7 +8,7 @@ import pytest
 
 from conftest import ROOT
 from discontinuation.classify.criteria import read_criteria
-from discontinuation.classify.gate_measures import fit_trials
+from discontinuation.classify.gate_measures import fit_trials, truth_of
 from discontinuation.classify.gate_scenarios import (
     chosen_scenarios,
     factorial_names,
@@ -123,6 +123,13 @@ def test_crossed_scenarios_are_what_their_names_say():
     assert curves["crude_withdrawal"].iloc[0] == pytest.approx(0.06, abs=1e-9)
     none = "people per arm 200, item contrast 1, relapse HR 1, withdrawal risk 0"
     assert scenario_of(none).alpha_per_day == 0
+
+
+@pytest.mark.parametrize("name", [*gate_scenarios(), *factorial_names()])
+def test_every_scenario_has_a_truth(name):
+    truth = truth_of(name)
+    assert truth["beta"] == pytest.approx(np.log(scenario_of(name).relapse_ratio))
+    assert 0 <= truth.get("F_W", 0) < 1
 
 
 def test_scenarios_are_chosen_by_name():

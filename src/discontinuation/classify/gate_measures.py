@@ -131,9 +131,10 @@ def fit_trials(
 
 @cache
 def truth_of(name: str) -> dict[str, float]:
-    """True values of a scenario at its horizon, where its arms do as planned."""
+    """True values of a scenario at its horizon; of shares where all start on day 0 as planned."""
     scenario = scenario_of(name)
-    if scenario.stop_early_share or scenario.keep_taking_share:
+    astray = scenario.stop_early_share or scenario.keep_taking_share
+    if astray or scenario.concealed_start_days:
         return {"beta": scenario.beta}
     curves = expected_curves(scenario)
     day = scenario.horizon_days
