@@ -17,6 +17,7 @@ from discontinuation.classify.gate_measures import (
     fit_trials,
     louis_difference,
 )
+from discontinuation.classify.imputation import impute_causes
 from discontinuation.classify.lower_bound import upper_ratio
 from discontinuation.classify.model import LatentCauseFit
 from discontinuation.classify.relapse_effects import (
@@ -420,6 +421,41 @@ def test_imputed_causes_agree_with_q_and_combine_by_rubin() -> None:
     assert 0 < combined.missing_information[0] < 0.5
     again = result.impute(60, 4)
     assert (again.causes == drawn.causes).all()
+
+
+RARE_VISITS = replace(BASE, visit_days=84)
+
+
+def test_cause_and_onset_between_visits_are_drawn_together() -> None:
+    result = fitted(RARE_VISITS)
+    drawn = impute_causes(
+        result.maximum.found.theta, result.covariance, result.task, 400, 5, draw=False
+    )
+    events = result.q
+    assert (drawn.onsets > events["onset_earliest"].to_numpy()).all()
+    assert (drawn.onsets < events["onset_latest"].to_numpy()).all()
+    # Of one event: how often each day and cause was drawn, against their joint probability.
+    abrupt = np.flatnonzero((events["arm"] == "abrupt") & (events["onset_latest"] == 84))[0]
+    share = result.maximum.found.share[result.task.observed.event == abrupt]
+    first = result.task.observed.first_slice[abrupt]
+    seen = np.zeros_like(share)
+    places = [result.task.causes.index(one) for one in drawn.causes[:, abrupt]]
+    np.add.at(seen, (drawn.slices[:, abrupt] - first, places), 1 / 400)
+    assert share.sum() == pytest.approx(1)
+    assert np.abs(seen - share).sum() < 0.5  # 0.3 to 0.4 from chance alone
+    assert np.cumsum(seen.sum(axis=1)) == pytest.approx(np.cumsum(share.sum(axis=1)), abs=0.09)
+    assert seen.sum(axis=0) == pytest.approx(share.sum(axis=0), abs=0.09)
+    completed = drawn.completed(7)
+    assert (completed["onset"] == drawn.onsets[7]).all()
+
+
+def test_rare_visits_do_not_bias_the_imputed_effect() -> None:
+    # With every onset at the earliest day it could be, the mean would be 0.5 too low.
+    found = [
+        imputed_effect(result.task, result.impute(20, 1)).estimate[0]
+        for result in (fitted(RARE_VISITS, seed) for seed in range(1, 13))
+    ]
+    assert np.mean(found) == pytest.approx(BASE.beta, abs=0.18)  # three standard errors
 
 
 def test_bootstrap_limits_are_near_those_of_the_delta_method() -> None:

@@ -10,17 +10,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from discontinuation.classify.likelihood import Task, expect
+from discontinuation.classify.observed import Observed
 from discontinuation.problems import Problem, refuse
 from discontinuation.seeds import random_stream
 from discontinuation.survival.combining import Combined, combine
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 Analysis = Callable[[pd.DataFrame], tuple[npt.ArrayLike, npt.ArrayLike]]
 
 
 @dataclass(frozen=True, eq=False)
 class Imputations:
-    """Causes of all events, drawn several times.
+    """Causes of all events, and their onsets between visits, drawn several times.
 
     Attributes
     ----------
@@ -30,15 +32,22 @@ class Imputations:
         Names of the causes, shape (m, events).
     probabilities
         Probability of withdrawal under each draw of the parameters, shape (m, events).
+    slices
+        Slice of `Observed.slices` in which each onset lies, shape (m, events): cause and onset
+        are drawn together, as withdrawal is the likelier the sooner after a reduction.
+    onsets
+        Its middle as a time, shape (m, events).
     """
 
     events: pd.DataFrame
     causes: npt.NDArray[np.object_]
     probabilities: FloatArray
+    slices: IntArray
+    onsets: FloatArray
 
     def completed(self, number: int) -> pd.DataFrame:
-        """Events with the causes of one imputation, counted from 0, in the column `cause`."""
-        return self.events.assign(cause=self.causes[number])
+        """Events with the `cause` and the `onset` of one imputation, counted from 0."""
+        return self.events.assign(cause=self.causes[number], onset=self.onsets[number])
 
     def combine(self, analysis: Analysis) -> Combined:
         """Analyse every imputation and combine by Rubin's rules.
@@ -46,8 +55,8 @@ class Imputations:
         Parameters
         ----------
         analysis
-            Takes the events with their `cause`; returns an estimate (or several), on the scale
-            on which it is normal, and its variance (or covariance).
+            Takes the events with their `cause` and `onset`; returns an estimate (or several), on
+            the scale on which it is normal, and its variance (or covariance).
         """
         results = [analysis(self.completed(number)) for number in range(len(self.causes))]
         return combine(
@@ -59,7 +68,7 @@ class Imputations:
 def impute_causes(
     theta: FloatArray, covariance: FloatArray, task: Task, m: int, seed: int, *, draw: bool = True
 ) -> Imputations:
-    """Draw parameters, then causes (proper multiple imputation, methods B8).
+    """Draw parameters, then causes and onsets (proper multiple imputation, methods B8).
 
     Parameters
     ----------
@@ -86,14 +95,40 @@ def impute_causes(
     free = task.free
     root = np.linalg.cholesky(covariance[np.ix_(free, free)])
     names = np.array(task.causes, dtype=object)
-    causes, probabilities = [], []
+    causes, probabilities, slices = [], [], []
     for _ in range(m):
         drawn = theta.copy()
         noise = root @ random.standard_normal(int(free.sum()))
         drawn[free] += noise if draw else 0.0
-        probability = expect(drawn, task).probability
-        limit = np.cumsum(probability, axis=1)
-        place = (random.random(len(limit))[:, None] > limit).sum(axis=1)
-        causes.append(names[np.minimum(place, len(names) - 1)])
-        probabilities.append(probability[:, 0])
-    return Imputations(task.observed.events, np.array(causes), np.array(probabilities))
+        found = expect(drawn, task)
+        at, place = _drawn(found.share, task.observed, random)
+        slices.append(at)
+        causes.append(names[place])
+        probabilities.append(found.probability[:, 0])
+    rows = np.array(slices)
+    return Imputations(
+        task.observed.events, np.array(causes), np.array(probabilities), rows, _times(rows, task)
+    )
+
+
+def _drawn(
+    share: FloatArray, observed: Observed, random: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """Draw slice and cause of each event from their joint probability."""
+    first = observed.first_slice
+    last = np.append(first[1:], len(share)) - 1
+    reached = np.cumsum(share.sum(axis=1))
+    before = np.append(0.0, reached)[first]
+    wanted = before + random.random(len(first)) * (reached[last] - before)
+    at = np.clip(np.searchsorted(reached, wanted, side="right"), first, last)
+    left = wanted - np.append(0.0, reached)[at]
+    place = (left[:, None] >= np.cumsum(share[at], axis=1)).sum(axis=1)
+    return at, np.minimum(place, share.shape[1] - 1)
+
+
+def _times(slices: IntArray, task: Task) -> FloatArray:
+    """Time at the middle of slices."""
+    data = task.observed
+    begins = data.begins[data.study_of_history[data.slices.history[slices]]]
+    passed = data.slices.step[slices] + data.slices.part[slices]
+    return np.asarray(begins + task.settings.step * passed)

@@ -118,6 +118,11 @@ class Observed:
         """Where the slices of each event begin, shape (events,)."""
         return np.searchsorted(self.event, np.arange(len(self.events)))
 
+    @property
+    def middle_slice(self) -> IntArray:
+        """The slice in the middle of each event's, shape (events,)."""
+        return self.first_slice + np.bincount(self.event, minlength=len(self.events)) // 2
+
     def reweighted(self, person_weight: FloatArray) -> Observed:
         """Count each person this often, as a bootstrap does."""
         parts = {
@@ -245,14 +250,23 @@ def _slices(
     return points, np.log(width), event
 
 
-def at_risk(observed: Observed) -> FloatArray:
-    """Person-steps at risk by history and step, with the onset of events at its earliest slice."""
-    first = observed.first_slice
+def at_risk(observed: Observed, onset: IntArray | None = None) -> FloatArray:
+    """Person-steps at risk by history and step.
+
+    Parameters
+    ----------
+    observed
+        The data.
+    onset
+        Slice in which each event begins, shape (events,); None: the middle one.
+    """
+    if onset is None:
+        onset = observed.middle_slice
     total = np.zeros(observed.retained.shape)
     for part, chosen in (
         (observed.ends, slice(None)),
         (observed.entries, slice(None)),
-        (observed.slices, first),
+        (observed.slices, onset),
     ):
         place = (part.history[chosen], part.step[chosen])
         whole = np.zeros_like(total)

@@ -13,9 +13,10 @@ from discontinuation.classify.hazards import RELAPSE
 from discontinuation.classify.imputation import Imputations
 from discontinuation.classify.likelihood import Task
 from discontinuation.classify.observed import at_risk
-from discontinuation.survival.combining import Combined
+from discontinuation.survival.combining import Combined, combine
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 
 def effects_beside(
@@ -64,14 +65,18 @@ def effects_beside(
 
 def imputed_effect(task: Task, imputations: Imputations) -> Combined:
     """Effect of the loss of protection on relapse, combined over imputed causes."""
+    found = np.array(
+        [
+            regression(task, np.asarray(causes == RELAPSE, dtype=float), onset=slices)
+            for causes, slices in zip(imputations.causes, imputations.slices, strict=True)
+        ]
+    )
+    return combine(found[:, 0], found[:, 1])
 
-    def analysis(events: pd.DataFrame) -> tuple[float, float]:
-        return regression(task, np.asarray(events["cause"] == RELAPSE, dtype=float))
 
-    return imputations.combine(analysis)
-
-
-def regression(task: Task, weight: FloatArray, after: float = 0.0) -> tuple[float, float]:
+def regression(
+    task: Task, weight: FloatArray, after: float = 0.0, onset: IntArray | None = None
+) -> tuple[float, float]:
     """Piecewise exponential regression of the relapses on p(t), all arms together, no priors.
 
     Parameters
@@ -79,20 +84,21 @@ def regression(task: Task, weight: FloatArray, after: float = 0.0) -> tuple[floa
     task
         The model, for its data and the cuts of its baseline hazards.
     weight
-        How far each event counts as a relapse, shape (events,). An onset between visits counts
-        at its earliest.
+        How far each event counts as a relapse, shape (events,).
     after
         Events and person-time up to this time after the beginning are left out (a landmark).
+    onset
+        Slice in which each event begins, shape (events,); None: the middle of those possible.
 
     Returns
     -------
     estimate, variance; NaN where nothing tells them
     """
     data = task.observed
-    slices, first = data.slices, data.first_slice
+    slices, at = data.slices, data.middle_slice if onset is None else onset
     relapses = np.zeros(task.grid.retained.shape)
-    np.add.at(relapses, (slices.history[first], slices.step[first]), weight)
-    risk = at_risk(data)
+    np.add.at(relapses, (slices.history[at], slices.step[at]), weight)
+    risk = at_risk(data, at)
     early = math.ceil(after / task.settings.step - 1e-9)
     relapses[:, :early], risk[:, :early] = 0.0, 0.0
     return piecewise_exponential(relapses, risk, task.grid.lost, task.grid.stratum)
