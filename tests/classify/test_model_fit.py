@@ -449,6 +449,7 @@ def test_cause_and_onset_between_visits_are_drawn_together() -> None:
     assert (completed["onset"] == drawn.onsets[7]).all()
 
 
+@pytest.mark.long
 def test_rare_visits_do_not_bias_the_imputed_effect() -> None:
     # With every onset at the earliest day it could be, the mean would be 0.5 too low.
     found = [

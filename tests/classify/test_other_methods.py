@@ -158,8 +158,9 @@ def made_up(bias):
 
 def test_the_order_of_biases_is_counted():
     right = {"naive": 0.6, "time_28": -0.2, "model": 0.02}
-    assert ordered_scenarios(made_up(right)) == (4, 4)  # of five one has no withdrawal
-    assert ordered_scenarios(made_up(right | {"model": 0.3})) == (0, 4)
+    assert ordered_scenarios(made_up(right)) == (4, 4, 4)  # of five one has no withdrawal
+    assert ordered_scenarios(made_up(right | {"time_28": -0.7})) == (0, 4, 4)
+    assert ordered_scenarios(made_up(right | {"model": 0.3})) == (0, 0, 4)
     rows = made_up(right).query("quantity == 'beta' and method == 'time_28'")
     assert rows["from_oracle"].to_numpy() == pytest.approx(-0.2)
 
