@@ -23,6 +23,15 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 
 
+# Laid over the configuration where the datasets are not what is tested.
+EVIDENCE_ONLY = [
+    "--configfile", ROOT / "config" / "config.yaml",
+    ROOT / "tests" / "workflow" / "no_datasets.yaml",
+]  # fmt: skip
+# Tests that look at the same run stay on one worker, so that it is made once.
+RUNS = {"run": {"finished", "own_evidence"}, "default": {"finished_default"}}
+
+
 def variables(**changes):
     """Environment of a subprocess: UTF-8, the package from this checkout, cached bytecode."""
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
@@ -50,17 +59,26 @@ def run_snakemake(*options, directory, check=True):
 
 @pytest.hookimpl(wrapper=True)  # before pytest-xdist looks at the marks
 def pytest_collection_modifyitems(items):
-    """Keep the tests that look at the finished run on one worker, so that it is made once."""
+    """Keep the tests that look at the same run on one worker."""
     for item in items:
-        if {"finished", "own_evidence"} & set(item.fixturenames):
-            item.add_marker(pytest.mark.xdist_group("run"))
+        for group, fixtures in RUNS.items():
+            if fixtures & set(item.fixturenames):
+                item.add_marker(pytest.mark.xdist_group(group))
     return (yield)
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """Folder of one finished default run."""
+    """Folder of one finished run on the published evidence."""
     directory = tmp_path_factory.mktemp("a run with é")
+    run_snakemake(*EVIDENCE_ONLY, directory=directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def finished_default(tmp_path_factory):
+    """Folder of one finished default run, with the bundled datasets; for long tests."""
+    directory = tmp_path_factory.mktemp("default")
     run_snakemake(directory=directory)
     return directory
 

@@ -459,8 +459,9 @@ def test_a_single_high_rating_is_no_onset():
     assert judge(tables(ratings=twice), SYMPTOMS_OF).onsets["rose_on"].iloc[0] == 25
 
 
-def test_the_run_shows_the_cases_and_fits_nothing_to_them(finished):
-    folder = finished / "results" / "datasets" / "example_cases" / "classification"
+@pytest.mark.long
+def test_the_run_shows_the_cases_and_fits_nothing_to_them(finished_default):
+    folder = finished_default / "results" / "datasets" / "example_cases" / "classification"
     assert not (folder / "model.json").exists()
     told = pd.read_csv(folder / "cases.csv")
     events = pd.read_parquet(folder / "classification.parquet")
@@ -469,7 +470,7 @@ def test_the_run_shows_the_cases_and_fits_nothing_to_them(finished):
     refused = pd.read_csv(folder / "refused.csv").set_index("what")["reason"]
     assert "no comparison" in refused["model"]
     assert NO_FREQUENCY in set(pd.read_csv(folder / "case_notes.csv")["note"])
-    page = finished / "results" / "datasets" / "example_cases" / "report.html"
+    page = finished_default / "results" / "datasets" / "example_cases" / "report.html"
     assert "Each deterioration at the priors" in page.read_text(encoding="utf-8")
 
 

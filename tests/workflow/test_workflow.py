@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import made_up
-from conftest import ROOT, run_snakemake, variables
+from conftest import EVIDENCE_ONLY, ROOT, run_snakemake, variables
 
 pytestmark = pytest.mark.workflow
 
@@ -21,11 +21,6 @@ TABLES = [
     "trial_effects", "trial_effects_as_first_read", "pooled", "small_study_effects",
     "leave_one_out", "early_share", "answerable", "extraction_agreement",
     "extraction_agreement_statistics", "counts", "same_trial_twice",
-]  # fmt: skip
-# Laid over the configuration where the datasets are not what is tested.
-EVIDENCE_ONLY = [
-    "--configfile", ROOT / "config" / "config.yaml",
-    ROOT / "tests" / "workflow" / "no_datasets.yaml",
 ]  # fmt: skip
 FIGURES = ["forest", "funnel", "early_share", "event_free", "evidence_map"]
 
@@ -147,15 +142,16 @@ def test_what_cannot_be_answered_follows_from_the_tables(finished):
 
 @pytest.mark.long
 def test_notebooks_run(finished):
-    run_snakemake("notebooks", directory=finished)
+    run_snakemake("notebooks", *EVIDENCE_ONLY, directory=finished)
     page = (finished / "results/notebooks/published_evidence.html").read_text(encoding="utf-8")
     assert "How much worse after stopping" in page
     assert "Traceback" not in page
     assert '<script src="http' not in page
 
 
+@pytest.mark.long
 def test_snakemakes_own_report_is_made(finished, tmp_path):
-    run_snakemake("--report", tmp_path / "report.html", directory=finished)
+    run_snakemake("--report", tmp_path / "report.html", *EVIDENCE_ONLY, directory=finished)
     assert (tmp_path / "report.html").stat().st_size > 100_000
 
 
@@ -166,19 +162,20 @@ def test_counts_of_rows_are_reported(finished):
 
 
 def test_nothing_to_do_twice(finished):
-    assert "Nothing to be done" in run_snakemake("--dry-run", directory=finished).stdout
+    done = run_snakemake("--dry-run", *EVIDENCE_ONLY, directory=finished)
+    assert "Nothing to be done" in done.stdout
 
 
 @pytest.mark.long
-def test_same_bytes_twice(finished, tmp_path):
-    made = [path for path in results(finished) if path.parts[0] in ("evidence", "figures")]
+def test_same_bytes_twice(finished_default, tmp_path):
+    made = [path for path in results(finished_default) if path.parts[0] in ("evidence", "figures")]
     cases = Path("datasets") / "example_cases" / "summaries"
     wanted = [f"results/{path.as_posix()}" for path in [*made, cases]]
     run_snakemake(*wanted, directory=tmp_path)
     files = [*made, *(path for path in results(tmp_path) if path.parts[0] == "datasets")]
     assert len(files) > 60
     _, different, missing = filecmp.cmpfiles(
-        finished / "results", tmp_path / "results", files, shallow=False
+        finished_default / "results", tmp_path / "results", files, shallow=False
     )
     assert not different
     assert not missing
@@ -256,8 +253,8 @@ def test_a_job_that_fails_leaves_its_earlier_outputs(finished, tmp_path):
     before = bytes_of(run)
     effects = run / "results" / "evidence" / "trial_effects.parquet"
     effects.write_bytes(b"no longer a table")
-    done = run_snakemake("results/evidence/pooled.csv", "--rerun-triggers", "mtime",
-                         "--forcerun", "pool_trials", directory=run, check=False)  # fmt: skip
+    done = run_snakemake("results/evidence/pooled.csv", "--rerun-triggers", "mtime", "--forcerun",
+                         "pool_trials", *EVIDENCE_ONLY, directory=run, check=False)  # fmt: skip
     assert done.returncode != 0
     after = bytes_of(run)
     for name in ("pooled.csv", "pooled.parquet", "leave_one_out.csv"):

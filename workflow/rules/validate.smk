@@ -44,7 +44,7 @@ rule time_validation:
     output:
         update("results/provenance/{run}_time.csv"),
     log:
-        "logs/time_{run}.log",
+        "logs/time_validation/{run}.log",
     priority: 1  # the wait is said first
     conda:
         "../../environment.yml"
