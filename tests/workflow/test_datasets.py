@@ -14,9 +14,10 @@ from ingest.small_dataset import write_dataset
 EXAMPLES = ["example_trial", "example_cases"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_every_dataset_of_the_default_run_has_its_tables_and_its_page(finished, name):
-    folder = finished / "results" / "datasets" / name
+def test_every_dataset_of_the_default_run_has_its_tables_and_its_page(finished_default, name):
+    folder = finished_default / "results" / "datasets" / name
     for table in read_schema("canonical"):
         about = pq.read_metadata(folder / "tables" / f"{table}.parquet").metadata
         assert about[b"schema_version"] == b"1"
@@ -29,22 +30,25 @@ def test_every_dataset_of_the_default_run_has_its_tables_and_its_page(finished, 
     assert any((folder / "symptoms").glob("*.svg"))
 
 
-def test_the_report_leads_to_the_pages_of_the_datasets(finished):
-    report = (finished / "results" / "report" / "report.html").read_text(encoding="utf-8")
+@pytest.mark.long
+def test_the_report_leads_to_the_pages_of_the_datasets(finished_default):
+    report = (finished_default / "results" / "report" / "report.html").read_text(encoding="utf-8")
     for name in EXAMPLES:
         link = f"../datasets/{name}/report.html"
         assert f'href="{link}"' in report
-        assert (finished / "results" / "report" / link).resolve().exists()
+        assert (finished_default / "results" / "report" / link).resolve().exists()
 
 
-def test_provenance_names_the_files_of_the_datasets(finished):
-    run = json.loads((finished / "results" / "provenance" / "run.json").read_text("utf-8"))
+@pytest.mark.long
+def test_provenance_names_the_files_of_the_datasets(finished_default):
+    run = json.loads((finished_default / "results" / "provenance" / "run.json").read_text("utf-8"))
     assert "data/example/trial/events.csv" in run["inputs"]
     assert run["seconds_per_rule"]["map_dataset/example_trial"] > 0
 
 
-def test_rows_before_and_after_every_step_stand_in_the_results(finished):
-    steps = pd.read_csv(finished / "results" / "datasets" / "example_trial" / "steps.csv")
+@pytest.mark.long
+def test_rows_before_and_after_every_step_stand_in_the_results(finished_default):
+    steps = pd.read_csv(finished_default / "results" / "datasets" / "example_trial" / "steps.csv")
     read = steps.loc[steps["step"].str.startswith("read "), "rows_before"]
     rows = len((ROOT / "data/example/trial/people.csv").read_text("utf-8").splitlines()) - 1
     assert rows in read.tolist()
