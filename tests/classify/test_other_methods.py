@@ -110,6 +110,17 @@ def test_without_withdrawals_the_risk_is_0_and_has_no_limits():
     assert found["beta_oracle"] == found["beta_naive"]
 
 
+def test_nocebo_is_neither_withdrawal_nor_relapse_to_the_oracle():
+    scenario = replace(Scenario(alpha_per_day=0.0, nocebo_risk=0.1), arms=BASE_ARMS[:2])
+    trial = simulate_trial(scenario, 3)
+    result = fit_trials([trial], "maintain")
+    causes = result.q.merge(trial.truth, on=["person", "episode"])["cause"].to_numpy(dtype=object)
+    assert set(causes) == {"relapse", "nocebo"}
+    found = other_methods(result.task, trial, causes, CRITERIA)
+    assert found["F_W_oracle"] == found["psi_H_oracle"] == 0
+    assert found["beta_oracle"] != found["beta_naive"]
+
+
 def test_crossed_scenarios_are_what_their_names_say():
     names = factorial_names()
     assert len(names) == 36

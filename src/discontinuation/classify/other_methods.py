@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from discontinuation.bias.late_anchored import excess_of
 from discontinuation.bias.two_arms import TwoArms, tabulate
 from discontinuation.classify.clauses import NEW, NOT_WORSE
-from discontinuation.classify.criteria import WITHDRAWAL, Criteria
+from discontinuation.classify.criteria import RELAPSE, WITHDRAWAL, Criteria
 from discontinuation.classify.likelihood import Task
 from discontinuation.classify.observed import Observed
 from discontinuation.classify.relapse_effects import regression
@@ -28,7 +28,7 @@ RULES = ("time_28", "haddad1998", "horowitz_taylor2022")
 LANDMARK_DAYS = 84  # withdrawal of the base scenario is then over (methods C4)
 LONG_ENOUGH_DAYS = 180.0  # on the drug, for every rule
 STOPPED, KEPT = "abrupt", "maintain"
-EVERYBODY_IS_A_RELAPSE = "naive"
+ORACLE, EVERYBODY_IS_A_RELAPSE = "oracle", "naive"
 
 
 def other_methods(
@@ -51,7 +51,7 @@ def other_methods(
     -------
     dict
         ``beta_<method>`` with ``_lower`` and ``_upper``: log hazard ratio of relapse at complete
-        loss of protection, when events that the method does not call relapses are censored.
+        loss of protection, when events that the method does not take for relapses are censored.
         Methods: oracle (true causes), naive (all are relapses), each of `RULES` (what a rule does
         not call withdrawal is a relapse), landmark (all are relapses, from 12 weeks on).
         ``psi_H_<method>``: share of the excess hazard of the abrupt arm that is withdrawal, also
@@ -64,7 +64,8 @@ def other_methods(
     )
     found: dict[str, float] = {}
     for method, withdrawal in called.items():
-        found |= _limits(f"beta_{method}", *regression(task, (~withdrawal).astype(np.float64)), z)
+        relapse = true_cause == RELAPSE if method == ORACLE else ~withdrawal
+        found |= _limits(f"beta_{method}", *regression(task, relapse.astype(np.float64)), z)
     everybody = np.ones(len(true_cause))
     after = LANDMARK_DAYS * task.settings.day
     found |= _limits("beta_landmark", *regression(task, everybody, after), z)
@@ -78,7 +79,7 @@ def withdrawals_by_method(
     criteria: Criteria,
     half_life_days: float,
 ) -> dict[str, BoolArray]:
-    """Tell which events each method does not count as relapses, by method."""
+    """Tell which events each method calls withdrawal; what a rule cannot judge it does not."""
     verdicts = apply_rules(
         _timing(observed, half_life_days),
         _symptoms(observed, criteria),
@@ -88,15 +89,17 @@ def withdrawals_by_method(
     )
     said = verdicts.labels
     return {
-        "oracle": np.asarray(true_cause != "relapse"),
+        ORACLE: np.asarray(true_cause == WITHDRAWAL),
         EVERYBODY_IS_A_RELAPSE: np.zeros(len(true_cause), dtype=bool),
         **{rule: np.asarray(said[rule] == WITHDRAWAL) for rule in RULES},
     }
 
 
 def _timing(observed: Observed, half_life_days: float) -> pd.DataFrame:
-    """What rules may ask of each event: the drug and the time since the last reduction."""
+    """What rules may ask of each event: drug, time since the last reduction, reinstatement."""
     events = observed.events
+    responded = observed.followed & (observed.resolved > 0)
+    waited = observed.followed & ~responded
     since = events["onset_latest"].to_numpy(float) - events["last_reduction"].to_numpy(float)
     return pd.DataFrame(
         {
@@ -107,6 +110,9 @@ def _timing(observed: Observed, half_life_days: float) -> pd.DataFrame:
             "exposure_days": LONG_ENOUGH_DAYS,
             "reduced": np.isfinite(since),
             "days_since_reduction": since,
+            "reinstated": observed.followed,
+            "response_days": np.where(responded, observed.resolution, np.nan),
+            "response_at_least": np.where(waited, observed.resolution, np.nan),
         }
     )
 
