@@ -191,7 +191,9 @@ def test_figures_and_page_hold_every_method(tmp_path):
         for path in paths:
             figure.savefig(path)
         files[name] = FigureFiles.read(*paths)
-    page = render_methods(found, files, {"version": "1", "commit": None}, 1)
+    failed = pd.DataFrame({"scenario": ["S0"], "number": [4]})
+    page = render_methods(found, failed, files, {"version": "1", "commit": None}, 1)
+    assert "1 further trials failed: they are in no estimate" in page
     assert "In 4 of 4 crossed combinations" in page
     assert "ADEMP" in page
 

@@ -68,6 +68,8 @@ def test_other_methods_are_set_beside_the_model(whole, tmp_path):
     assert (found["trials"] == 2).all()
     page = (whole / "results" / "validation" / "methods.html").read_text(encoding="utf-8")
     assert "so the order of biases is not judged" in page
+    assert "0 further trials failed." in page
+    assert len(pd.read_csv(whole / "results" / "validation" / "methods_failures.csv")) == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no kill -9")

@@ -15,6 +15,7 @@ CHUNKS, CROSSED = (
     for names in chosen_scenarios(VALIDATION["scenarios"])
 )
 TRIALS = "results/validation/chunks/{chunk}.trials.parquet"
+FAILURES = "results/validation/chunks/{chunk}.failures.csv"
 CRITERIA = str(PROJECT / "data" / "reference" / "criteria.yaml")
 RUNS = {"validation": CHUNKS, "comparison": CHUNKS | CROSSED}
 
@@ -64,7 +65,7 @@ rule measure_chunk:
     output:
         trials=update(TRIALS),
         events=update("results/validation/chunks/{chunk}.events.parquet"),
-        failures=update("results/validation/chunks/{chunk}.failures.csv"),
+        failures=update(FAILURES),
     log:
         "logs/measure_chunk/{chunk}.log",
     benchmark:
@@ -86,7 +87,7 @@ rule judge_gates:
     input:
         trials=collect(TRIALS, chunk=CHUNKS),
         events=collect("results/validation/chunks/{chunk}.events.parquet", chunk=CHUNKS),
-        failures=collect("results/validation/chunks/{chunk}.failures.csv", chunk=CHUNKS),
+        failures=collect(FAILURES, chunk=CHUNKS),
     output:
         gates=update("results/validation/gates.csv"),
         failures=update("results/validation/failures.csv"),
@@ -137,7 +138,9 @@ rule report_validation:
 rule compare_methods:
     input:
         trials=collect(TRIALS, chunk=RUNS["comparison"]),
+        failures=collect(FAILURES, chunk=RUNS["comparison"]),
     output:
+        failures=update("results/validation/methods_failures.csv"),
         table=update("results/validation/methods.csv"),
         nested_loop=[
             update(f"results/validation/nested_loop.{end}") for end in ("svg", "png")

@@ -17,8 +17,10 @@ from discontinuation.tables.files import read_table, write_table
 log_to(snakemake.log[0])
 
 trials = pd.concat([read_table(path) for path in snakemake.input.trials], ignore_index=True)
+failures = pd.concat([pd.read_csv(path) for path in snakemake.input.failures], ignore_index=True)
 compared = performance(trials)
 write_table(compared, snakemake.output.table)
+write_table(failures, snakemake.output.failures)
 drawn = {
     "nested_loop": draw_nested_loop(compared, factorial_names()),
     "methods": draw_by_scenario(compared, list(gate_scenarios())),
@@ -28,5 +30,5 @@ for name, figure in drawn.items():
     save_figure(figure, *snakemake.output[name])
     files[name] = FigureFiles.read(*snakemake.output[name])
 code = describe_code(Path(snakemake.params.project))
-page = render_methods(compared, files, code, snakemake.params.seed)
+page = render_methods(compared, failures, files, code, snakemake.params.seed)
 Path(snakemake.output.page).write_text(page, encoding="utf-8", newline="\n")

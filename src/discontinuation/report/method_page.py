@@ -32,6 +32,7 @@ FIGURES = {
 
 def render_methods(
     performance: pd.DataFrame,
+    failures: pd.DataFrame,
     figures: Mapping[str, FigureFiles],
     code: Mapping[str, str | None],
     seed: int,
@@ -42,6 +43,8 @@ def render_methods(
     ----------
     performance
         From `performance`.
+    failures
+        One row per trial that failed.
     figures
         nested_loop and methods.
     code
@@ -56,6 +59,7 @@ def render_methods(
         statements=FIXED_STATEMENTS,
         scenarios=len(trials),
         fewest=int(trials.min()) if len(trials) else 0,
+        failed=len(failures),
         ordering=_ordering(performance),
         figures=[show_figure(figures[key], *FIGURES[key], FOLDER) for key in FIGURES],
         table=_table(performance),
