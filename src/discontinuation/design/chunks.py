@@ -22,7 +22,8 @@ def chunks_of(scenarios: Sequence[str], replicates: int, size: int) -> dict[str,
     replicates
         Of each.
     size
-        Replicates per chunk: enough for 45 seconds of work on one machine, 3 minutes on a cluster.
+        Replicates per chunk: enough for 45 seconds of work. A cluster's profile puts several
+        chunks into one job.
 
     Returns
     -------
