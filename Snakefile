@@ -34,6 +34,8 @@ localrules:
     all,
     notebooks,
     validate_classifier,
+    validate,
+    time_validation,
     plan_trials,
 
 

@@ -94,6 +94,20 @@ def test_firth_score_is_the_slope_of_its_likelihood(ties):
     np.testing.assert_allclose(score, slow, rtol=1e-6)
 
 
+@given(seed=st.integers(0, 2**32 - 1), covariates=st.integers(0, 4))
+def test_firth_climbs_to_the_top_in_few_steps(seed, covariates):
+    # Its information is not the curvature: without learning that a climb took 68 steps on average.
+    rng = np.random.default_rng(seed)
+    x = np.column_stack([rng.normal(size=(40, covariates)), np.repeat([0.0, 1.0], 20)])
+    event = (x[:, -1] * rng.random(40) > 0.7).astype(int)  # separated by the last
+    event[20] = 1
+    follow = follow_up(rng.integers(1, 30, 40).astype(float), event)
+    sets = risk_sets(follow, x, None, None, np.arange(40))
+    found = fit(sets, "efron", [str(j) for j in range(covariates + 1)], firth=True)
+    assert found.steps < 40
+    np.testing.assert_allclose(firth_pieces(sets, "efron", found.beta)[1], 0, atol=1e-6)
+
+
 def test_the_exact_likelihood_does_not_overflow():
     n = 3000
     rng = np.random.default_rng(5)

@@ -165,6 +165,25 @@ def test_separation_is_refused_and_firth_offered(ties):
         )
 
 
+@pytest.mark.parametrize(("with_x", "without"), [(1, 1), (7, 3), (2, 40)])
+def test_firth_with_one_event_has_its_closed_form(with_x, without):
+    # The likelihood is p, its information p(1 - p), p the share of hazard of those with x: Firth's
+    # p^1.5 (1 - p)^0.5 is highest at p = 3/4.
+    x = np.repeat([1, 0], [with_x, without])
+    event = (np.arange(with_x + without) == 0).astype(int)
+    model = cox("x", pd.DataFrame({"time": 1 + event * -0.5, "event": event, "x": x}), firth=True)
+    ratio = without / with_x
+    assert model.coef[0] == pytest.approx(np.log(3 * ratio), abs=1e-9)
+
+    def height(hazard_ratio):
+        p = hazard_ratio / (hazard_ratio + ratio)
+        return 1.5 * np.log(p) + 0.5 * np.log(1 - p)
+
+    for limit in (model.lower[0], model.upper[0]):
+        drop = 2 * (height(3 * ratio) - height(np.exp(limit)))
+        assert drop == pytest.approx(3.841458820694124, rel=1e-9)
+
+
 def test_separation_by_a_combination_and_by_a_number():
     d = case("ties").assign(early=lambda t: -t["time"] + 0.0)
     refused("no maximum", "early", d[d["event"] == 1])

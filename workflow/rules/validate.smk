@@ -46,7 +46,7 @@ rule time_validation:
         update("results/provenance/{run}_time.csv"),
     log:
         "logs/time_validation/{run}.log",
-    priority: 1  # the wait is said first
+    priority: 1  # the wait is said first, and where the run was started (it is a local rule)
     conda:
         "../../environment.yml"
     resources:

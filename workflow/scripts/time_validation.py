@@ -34,8 +34,8 @@ write_table(table, snakemake.output[0])
 seconds = float((table["trials"] * table["seconds_per_trial"]).sum())
 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 said = (
-    f"{table['trials'].sum()} trials in {len(chunks)} jobs: about {in_words(seconds)} of one core, "
-    f"{in_words(seconds / cores)} on the {cores} of this machine. Finished jobs are kept."
+    f"{table['trials'].sum()} trials in {len(chunks)} chunks: about {in_words(seconds)} of one core, "
+    f"{in_words(seconds / cores)} on the {cores} of this machine. Finished chunks are kept."
 )
 print(said)
 print(said, file=terminal)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -116,7 +116,7 @@ def fieller(pair: Vector, covariance: Matrix, confidence: float = 0.95) -> tuple
     lower, upper
         NaN when the denominator does not differ from zero at this level.
     """
-    z2 = norm.ppf((1 + confidence) / 2) ** 2
+    z2 = ndtri((1 + confidence) / 2) ** 2
     a = pair[1] ** 2 - z2 * covariance[1, 1]
     b = -2 * (pair[1] * pair[0] - z2 * covariance[0, 1])
     c = pair[0] ** 2 - z2 * covariance[0, 0]

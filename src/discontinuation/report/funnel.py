@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from discontinuation.report.drawing import new_figure, ratio_ticks, say_nothing_to_draw
 from discontinuation.report.headline import headline_pools, headline_trials
@@ -58,12 +58,12 @@ def draw_funnel(effects: pd.DataFrame, pooled: pd.DataFrame, small_study: pd.Dat
 
 
 def _draw_contours(axes: Axes, deepest: float, trials: pd.DataFrame) -> None:
-    reach = 1.15 * max(norm.ppf(0.995) * deepest, float(np.abs(trials["analysis_estimate"]).max()))
+    reach = 1.15 * max(ndtri(0.995) * deepest, float(np.abs(trials["analysis_estimate"]).max()))
     axes.set_xlim(math.exp(-reach), math.exp(reach))
     axes.set_facecolor(OUTSIDE)
     se = np.linspace(0, deepest, 50)
     for p, colour, _ in reversed(CONTOURS):
-        half = norm.isf(p / 2) * se
+        half = -ndtri(p / 2) * se
         axes.fill_betweenx(se, np.exp(-half), np.exp(half), color=colour, linewidth=0, zorder=0)
     axes.plot([], [], "s", color=OUTSIDE, markersize=9, label="P < 0.01")
     for _, colour, label in reversed(CONTOURS):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from discontinuation.problems import Problem, refuse
 from discontinuation.survival._parametric_kernels import Error, log_density, log_survival
@@ -48,7 +48,7 @@ def survival_table(predicted: Predicted, covariance: FloatArray, confidence: flo
         profile, time, survival, se, lower, upper.
     """
     z, se = predicted.z, _standard_errors(predicted.z_gradient, covariance)
-    half = norm.ppf((1 + confidence) / 2) * se
+    half = ndtri((1 + confidence) / 2) * se
     density = np.exp(log_density(z, predicted.error)[0])
     lower, middle, upper = (
         np.exp(log_survival(value, predicted.error)[0]) for value in (z + half, z, z - half)
@@ -109,7 +109,7 @@ def exponentials(
     value: FloatArray, se: FloatArray, confidence: float, name: str
 ) -> dict[str, FloatArray]:
     """Exponentiate a logarithm and its limits."""
-    half = norm.ppf((1 + confidence) / 2) * se
+    half = ndtri((1 + confidence) / 2) * se
     return {
         name: np.exp(value),
         "se": se,

@@ -246,18 +246,28 @@ def climb(
     beta: FloatArray,
     free: IntArray,
     most: int,
+    *,
+    secant: bool = False,
 ) -> tuple[FloatArray, Pieces, int, bool]:
     """Take Newton steps, halved where they overshoot, until the score is nothing.
+
+    With `secant` the information is not that of the whole likelihood; what the score's own change
+    says of the rest is then added (quasi-Newton), without which the last digits are slow to come.
 
     Returns
     -------
     Where it got to, the pieces there, how many steps, whether it is the top.
     """
     here, steps = pieces(beta), 0
+    within = np.ix_(free, free)
+    bend = np.zeros((len(free), len(free)))
     for steps in range(1, most + 1):
         _, score, information = here
         step = np.zeros(len(beta))
-        step[free] = np.linalg.solve(information[np.ix_(free, free)], score[free])
+        step[free] = np.linalg.solve(information[within] + bend, score[free])
+        if not score @ step >= 0:  # what was learnt elsewhere does not hold here
+            bend = np.zeros_like(bend)
+            step[free] = np.linalg.solve(information[within], score[free])
         gain = float(score @ step)
         size = 1.0
         for _ in range(kernels.MOST_HALVINGS):
@@ -266,6 +276,9 @@ def climb(
             if there[0] >= here[0] - 1e-10 * abs(here[0]):
                 break
             size /= 2
+        if secant:
+            moved, fell = (trial - beta)[free], (here[1] - there[1])[free]
+            bend = _bend(bend, moved, fell - there[2][within] @ moved)
         beta, here = trial, there
         if gain < kernels.FLAT:
             if kernels.spread(sets.x, step, sets.first, sets.last) > kernels.MOVING:
@@ -273,6 +286,15 @@ def climb(
             if gain < 1e-15:
                 return beta, here, steps, True
     return beta, here, steps, False
+
+
+def _bend(bend: FloatArray, moved: FloatArray, unexplained: FloatArray) -> FloatArray:
+    """Learn the curvature that the information leaves out from how the score fell (SR1 update)."""
+    rest = unexplained - bend @ moved
+    along = float(rest @ moved)
+    if abs(along) <= 1e-8 * float(np.linalg.norm(rest) * np.linalg.norm(moved)):
+        return bend
+    return np.asarray(bend + np.outer(rest, rest) / along)
 
 
 def _fit_exact(sets: RiskSets, names: Sequence[str], penalty: FloatArray) -> Fit:
@@ -303,23 +325,24 @@ def _fit_exact(sets: RiskSets, names: Sequence[str], penalty: FloatArray) -> Fit
 def firth_pieces(sets: RiskSets, ties: Ties, beta: FloatArray) -> Pieces:
     """Return the likelihood with Firth's penalty, its score, and the information without it."""
     value, score, information = evaluate(sets, ties, beta)
-    sign, determinant = np.linalg.slogdet(information)
-    if not sign > 0 or not np.isfinite(value):
+    try:
+        root: FloatArray = np.asarray(np.linalg.cholesky(information), dtype=float)
+    except np.linalg.LinAlgError:
         return -np.inf, score, information
-    return value + determinant / 2, score + _firth_score(sets, ties, beta, information), information
+    penalised = value + float(np.log(np.diag(root)).sum())
+    if not np.isfinite(penalised):
+        return -np.inf, score, information
+    return penalised, score + _firth_score(sets, ties, beta, root), information
 
 
-def _firth_score(
-    sets: RiskSets, ties: Ties, beta: FloatArray, information: FloatArray
-) -> FloatArray:
+def _firth_score(sets: RiskSets, ties: Ties, beta: FloatArray, root: FloatArray) -> FloatArray:
     """Differentiate half the log determinant of the information.
 
     The r-th derivative is ``tr(I^-1 dI/db_r) / 2`` and ``dI/db_r`` holds third central moments of
     the covariates over the risk sets. With u the covariates turned so that the information is the
-    identity, that is half the sum of ``E |u - E u|^2 (u - E u)_r``.
+    identity (`root` is its Cholesky factor), that is half the sum of ``E |u - E u|^2 (u - E u)_r``.
     """
     p = len(beta)
-    root = np.linalg.cholesky(information)
     u = np.linalg.solve(root, sets.x.T).T
     size = (u**2).sum(axis=1)
     pairs = (u[:, :, None] * u[:, None, :]).reshape(len(u), p * p)
@@ -384,6 +407,6 @@ def climb_firth(
 ) -> tuple[FloatArray, float, int, bool]:
     """Climb Firth's likelihood in some of the coefficients, the others being held."""
     beta, pieces, steps, top = climb(
-        sets, lambda here: firth_pieces(sets, ties, here), beta, free, MOST_FIRTH_STEPS
+        sets, lambda here: firth_pieces(sets, ties, here), beta, free, MOST_FIRTH_STEPS, secant=True
     )
     return beta, pieces[0], steps, top

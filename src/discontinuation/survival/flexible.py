@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from discontinuation.problems import Problem, allowed_values, refuse
 from discontinuation.survival._parametric_data import (
@@ -181,7 +181,7 @@ class RoystonParmar:
         hazard is the same at all times.
         """
         se = np.sqrt(np.diag(self.variance))
-        half = norm.ppf((1 + self.confidence) / 2)
+        half = ndtri((1 + self.confidence) / 2)
         first = len(self.knots)
         constant = np.zeros(len(self.terms), dtype=bool)
         constant[first : first + len(self.coding.terms)] = self.scale == "hazard"
@@ -197,7 +197,7 @@ class RoystonParmar:
                 "lower": np.where(constant, np.exp(self.coef - half * se), np.nan),
                 "upper": np.where(constant, np.exp(self.coef + half * se), np.nan),
                 "z": z,
-                "p_value": 2 * norm.sf(np.abs(z)),
+                "p_value": 2 * ndtr(-np.abs(z)),
             }
         )
 

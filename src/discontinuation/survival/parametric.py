@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from discontinuation.problems import Problem, allowed_values, refuse
 from discontinuation.survival._parametric_data import (
@@ -123,7 +123,7 @@ class ParametricModel:
         `hazard_ratio` with `lower`, `upper`, are NaN where the model has none.
         """
         se = np.sqrt(np.diag(self.variance))
-        half = norm.ppf((1 + self.confidence) / 2)
+        half = ndtri((1 + self.confidence) / 2)
         z = self.coef / se
         stretched = np.array([self._is_covariate(k) for k in range(len(self.terms))])
         stretched &= self.distribution != "piecewise"
@@ -145,7 +145,7 @@ class ParametricModel:
                 "lower": np.exp(ratio - half * ratio_se),
                 "upper": np.exp(ratio + half * ratio_se),
                 "z": z,
-                "p_value": 2 * norm.sf(np.abs(z)),
+                "p_value": 2 * ndtr(-np.abs(z)),
             }
         )
 

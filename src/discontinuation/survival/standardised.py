@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from discontinuation.problems import InvalidInput, Problem, allowed_values, refuse
 from discontinuation.seeds import random_stream
@@ -101,7 +101,7 @@ class StandardisedCurves:
 
     @property
     def _quantile(self) -> float:
-        return float(norm.ppf((1 + self.confidence) / 2))
+        return float(ndtri((1 + self.confidence) / 2))
 
     def _beyond(self, asked: FloatArray, survival: FloatArray) -> npt.NDArray[np.bool_]:
         """Whether a group's curve has ended without reaching 0."""
