@@ -8,25 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from discontinuation.problems import Problem, refuse
 from discontinuation.survival.follow_up import FloatArray
-
-
-def as_times(times: npt.ArrayLike) -> FloatArray:
-    """Turn times asked for into an array.
-
-    Raises
-    ------
-    InvalidInput
-        Times that are not finite numbers.
-    """
-    try:
-        asked = np.atleast_1d(np.asarray(times, dtype=float))
-    except (TypeError, ValueError):
-        asked = np.array([np.nan])
-    if asked.ndim != 1 or not np.isfinite(asked).all():
-        refuse([Problem("times", "allowed: finite numbers")])
-    return asked
 
 
 def curves_at(

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from discontinuation.problems import Problem, refuse
 from discontinuation.survival._parametric_kernels import Error, log_density, log_survival
-from discontinuation.survival.follow_up import FloatArray, as_numbers
+from discontinuation.survival.follow_up import FloatArray, asked_times
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +125,8 @@ def _standard_errors(gradient: FloatArray, covariance: FloatArray) -> FloatArray
 
 def check_times(times: npt.ArrayLike) -> FloatArray:
     """Check times to predict at: finite and above 0."""
-    array = as_numbers(np.atleast_1d(np.asarray(times, dtype=float)))
-    if not (np.isfinite(array) & (array > 0)).all():
+    array = asked_times(times)
+    if not (array > 0).all():
         refuse([Problem("times", "allowed: finite numbers above 0")])
     return array
 

@@ -10,9 +10,9 @@ import pandas as pd
 
 from discontinuation.problems import Problem, allowed_values, refuse
 from discontinuation.survival._incidence_counts import count_events
-from discontinuation.survival._incidence_frames import as_times, curve_frame, curves_at
+from discontinuation.survival._incidence_frames import curve_frame, curves_at
 from discontinuation.survival._incidence_limits import hazard_limits, normal_quantile
-from discontinuation.survival.follow_up import PLACE, FloatArray, IntArray, follow_up
+from discontinuation.survival.follow_up import PLACE, FloatArray, IntArray, asked_times, follow_up
 from discontinuation.survival.stored import storable
 
 
@@ -71,7 +71,7 @@ class CauseSpecificHazards:
         InvalidInput
             Times that are not finite numbers.
         """
-        asked = as_times(times)
+        asked = asked_times(times)
         hazard, se = curves_at(
             self.time, (self.cumulative_hazard, self.se), asked, asked <= self.last[:, None]
         )

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from discontinuation.problems import Problem, allowed_values, refuse
 from discontinuation.survival._cox_kernels import FloatArray, standardise
+from discontinuation.survival.covariates import Covariates
 from discontinuation.survival.cox_design import RiskSets
-from discontinuation.survival.cox_formula import Covariates
 
 
 @dataclass(frozen=True, eq=False)

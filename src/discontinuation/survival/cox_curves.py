@@ -14,6 +14,7 @@ from discontinuation.problems import Problem, allowed_values, refuse
 from discontinuation.survival._cox_kernels import FloatArray, IntArray
 from discontinuation.survival.cox_design import RiskSets
 from discontinuation.survival.cox_residuals import AtEstimate
+from discontinuation.survival.follow_up import asked_times
 from discontinuation.survival.stored import storable
 
 ConfType = Literal["log-log", "log", "plain"]
@@ -72,7 +73,7 @@ class CoxCurves:
 
         Beyond the last event time of its stratum a curve goes on as it was.
         """
-        asked = np.atleast_1d(np.asarray(times, dtype=float))
+        asked = asked_times(times)
         hazard, se = [], []
         for low, high in zip(self.first[:-1], self.first[1:], strict=True):
             place = np.searchsorted(self.time[low:high], asked, side="right")

@@ -12,6 +12,13 @@ import pandas as pd
 
 from discontinuation.problems import Problem, allowed_values, refuse
 from discontinuation.survival._cox_kernels import FloatArray, IntArray
+from discontinuation.survival.covariates import (
+    FORMULA,
+    Columns,
+    blanks,
+    columns_needed,
+    covariates,
+)
 from discontinuation.survival.cox_changing import (
     Changing,
     Transform,
@@ -20,13 +27,6 @@ from discontinuation.survival.cox_changing import (
     unfold,
 )
 from discontinuation.survival.cox_design import RiskSets, risk_sets, rows_there
-from discontinuation.survival.cox_formula import (
-    FORMULA,
-    Columns,
-    blanks,
-    columns_needed,
-    covariates,
-)
 from discontinuation.survival.follow_up import (
     FollowUp,
     as_numbers,
@@ -208,6 +208,7 @@ def for_new_people(
     needed = [*columns_needed(people.formula), *people.strata]
     needed += [people.offset] if people.offset else []
     refuse(missing_columns(new_data, {"new_data": needed}))
+    refuse([] if len(new_data) else [Problem("new_data", "there is nobody")])
     refuse(blanks(new_data, needed)[1])
     x = people.columns_of(new_data)
     slots = len(people.sets.start)

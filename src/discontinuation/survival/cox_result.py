@@ -225,9 +225,10 @@ class CoxModel:
         Parameters
         ----------
         kind
-            "martingale" and "deviance": one per row; "score" and "dfbeta" (approximate change of
-            the coefficients if the row were left out; both without the case weight): one column
-            per coefficient; "schoenfeld": one row per event, in order of stratum and time.
+            "martingale" and "deviance": one per row; "score" (without the case weight) and
+            "dfbeta" (approximate change of the coefficients if the row were left out): one column
+            per coefficient; "schoenfeld": one row per event, in order of stratum and time. These
+            are R's, with `weighted` as R has it by default.
 
         Raises
         ------
@@ -249,7 +250,10 @@ class CoxModel:
             if kind == "deviance":
                 each = cox_residuals.deviance(each, events)
             return pd.Series(each, index=index[rows], name=kind)
-        table = cox_residuals.grouped_sums(cox_residuals.score(sets, at), own, len(rows))
+        score = cox_residuals.score(sets, at)
+        if kind == "dfbeta":
+            score = score * sets.weight[:, None]
+        table = cox_residuals.grouped_sums(score, own, len(rows))
         if kind == "dfbeta":
             table = table @ fitted.fit.covariance / sets.scale
         else:
@@ -297,6 +301,8 @@ class CoxModel:
         fitted = self._with_people("predictions", frailty=False)
         if conf_type not in CONF_TYPES:
             refuse([Problem("predict", allowed_values(CONF_TYPES, conf_type), value=conf_type)])
+        if not 0 < level < 1:
+            refuse([Problem("predict", "allowed: between 0 and 1", None, "level", str(level))])
         person, changing, offset, code = for_new_people(fitted.people, new_data)
         first, time, hazard, se = cox_curves.curves(
             fitted.people.sets, fitted.at(self.ties), fitted.fit.beta, fitted.variance, person,

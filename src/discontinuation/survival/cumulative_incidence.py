@@ -11,7 +11,7 @@ import pandas as pd
 
 from discontinuation.problems import Problem, refuse
 from discontinuation.survival._incidence_counts import ROUNDING, Counts, count_events
-from discontinuation.survival._incidence_frames import as_times, curve_frame, curves_at
+from discontinuation.survival._incidence_frames import curve_frame, curves_at
 from discontinuation.survival._incidence_kernels import running_variance
 from discontinuation.survival._incidence_limits import (
     MEANING,
@@ -21,7 +21,7 @@ from discontinuation.survival._incidence_limits import (
     probability_limits,
     two_sided_p,
 )
-from discontinuation.survival.follow_up import PLACE, FloatArray, IntArray
+from discontinuation.survival.follow_up import PLACE, FloatArray, IntArray, asked_times
 from discontinuation.survival.stored import storable
 
 Variance = Literal["greenwood", "aalen"]
@@ -93,7 +93,7 @@ class CumulativeIncidence:
         InvalidInput
             Times that are not finite numbers.
         """
-        asked = as_times(times)
+        asked = asked_times(times)
         known = (asked <= self.last[:, None]) | (self.event_free[:, -1:] == 0)
         probability, se = curves_at(self.time, (self.probability, self.se), asked, known)
         lower, upper = probability_limits(probability, se, self.conf_type, self.confidence)

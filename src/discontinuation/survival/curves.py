@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from discontinuation.problems import Problem, allowed_values, refuse
 from discontinuation.survival._curve_kernels import product_limit
 from discontinuation.survival._curve_tables import RiskTable, present, risk_table
-from discontinuation.survival.follow_up import PLACE, FloatArray, FollowUp, as_numbers, follow_up
+from discontinuation.survival.follow_up import PLACE, FloatArray, FollowUp, asked_times, follow_up
 from discontinuation.survival.stored import storable
 
 ConfType = Literal["log-log", "log", "plain"]
@@ -76,7 +76,7 @@ class KaplanMeier:
 
         Beyond the last follow-up S is NaN, unless it has reached 0.
         """
-        asked = _asked(times)
+        asked = asked_times(times)
         position = np.searchsorted(self.time, asked, side="right")
         unknown = (asked > self.time[-1]) & (self.survival[-1] > 0)
         plain_start = np.nan if self.conf_type == "log-log" else 1.0
@@ -92,14 +92,15 @@ class KaplanMeier:
 
         A quantile is the first time at which 1 - S reaches p; where S equals 1 - p exactly, the
         middle between that time and the next fall, or the end of follow-up if there is none. The
-        limits read the limits of the curve in the same way. NaN: not reached. This is what R's
-        ``quantile.survfit`` does.
+        limits read the limits of the curve in the same way. NaN: not reached. R's
+        ``quantile.survfit`` does the same, but where a limit falls and rises again with very few
+        at risk, the first time is taken here.
 
         References
         ----------
         Brookmeyer R, Crowley J. Biometrics 1982;38:29-41.
         """
-        asked = _asked(probabilities, "probabilities")
+        asked = asked_times(probabilities, "probabilities")
         if ((asked < 0) | (asked > 1)).any():
             refuse([Problem(PLACE, "allowed: 0 to 1", column="probabilities")])
         return pd.DataFrame(
@@ -175,7 +176,7 @@ class NelsonAalen:
 
         Beyond the last follow-up everything is NaN.
         """
-        asked = _asked(times)
+        asked = asked_times(times)
         position = np.searchsorted(self.time, asked, side="right")
         plain_start = np.nan if self.conf_type == "log" else 0.0
         starts = {"cumulative_hazard": 0.0, "se": 0.0, "lower": plain_start, "upper": plain_start}
@@ -377,17 +378,6 @@ def option_problems(
     return problems
 
 
-def _asked(values: npt.ArrayLike, name: str = "times") -> FloatArray:
-    """Turn what is asked for into an array, shape (k,)."""
-    try:
-        asked = as_numbers(np.atleast_1d(np.asarray(values, dtype=float)))
-    except (TypeError, ValueError):
-        asked = np.array([np.nan])
-    if not np.isfinite(asked).all():
-        refuse([Problem(PLACE, "allowed: finite numbers", column=name)])
-    return asked
-
-
 def _entries(follow: FollowUp) -> tuple[FloatArray, FloatArray]:
     if follow.entry is None:
         return np.empty(0), np.empty(0)
@@ -409,7 +399,7 @@ def _at_risk_at(curve: Curve, times: FloatArray) -> FloatArray:
 
 
 def _risk_rows(curve: Curve, times: npt.ArrayLike) -> pd.DataFrame:
-    asked = _asked(times)
+    asked = asked_times(times)
     position = np.searchsorted(curve.time, asked, side="right")
     return pd.DataFrame(
         {

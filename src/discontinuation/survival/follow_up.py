@@ -16,6 +16,8 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 PLACE = "survival data"
+ONE_NUMBER = "allowed: one number per person"
+NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")
 MOST_CAUSES = 1e6
 MOST_COUNTED = 1000  # whole labels below this are counted, not sorted
 LISTED = 5  # offending rows named one by one
@@ -71,11 +73,11 @@ def follow_up(
     given = {"time": time, "event": event, "entry": entry, "weights": weights}
     arrays, problems = {}, []
     for name, values in given.items():
-        if values is not None:
+        if values is not None or name in ("time", "event"):
             try:
-                arrays[name] = as_numbers(values)
+                arrays[name] = as_numbers([] if values is None else values)
             except (TypeError, ValueError):
-                problems.append(Problem(PLACE, "allowed: one number per person", column=name))
+                problems.append(Problem(PLACE, ONE_NUMBER, column=name))
     refuse(problems)
     people = len(arrays["time"])
     if not people:
@@ -97,13 +99,49 @@ def follow_up(
 
 
 def as_numbers(values: npt.ArrayLike) -> FloatArray:
-    """Turn a column into an array of floats, shape (n,); missing values become NaN."""
-    if isinstance(values, pd.Series):
+    """Turn a column into an array of floats, shape (n,); missing values become NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What is not one column of numbers or truth values: text (also if it reads as a number),
+        dates and lengths of time, complex numbers.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.ma.filled(np.ma.asarray(values, dtype=float), np.nan)
+    elif isinstance(values, pd.api.extensions.ExtensionArray):
+        values = pd.Series(values)
+    if isinstance(values, pd.Series) and not isinstance(values.dtype, np.dtype):
+        if not pd.api.types.is_numeric_dtype(values.dtype):
+            raise TypeError("not numbers")
         values = values.to_numpy(dtype=float, na_value=np.nan)
-    array = np.ascontiguousarray(values, dtype=float)
+    array = np.asarray(values)
     if array.ndim != 1:
         raise ValueError("not one-dimensional")
-    return array
+    if array.dtype.kind == "O":
+        if pd.api.types.infer_dtype(array, skipna=True) not in NUMBERS:
+            raise TypeError("not numbers")
+        array = pd.Series(array).to_numpy(dtype=float, na_value=np.nan)
+    elif array.dtype.kind not in "biuf":
+        raise TypeError("not numbers")
+    return np.ascontiguousarray(array, dtype=float)
+
+
+def asked_times(values: npt.ArrayLike, name: str = "times") -> FloatArray:
+    """Turn what is asked for, one number or several, into an array of shape (k,).
+
+    Raises
+    ------
+    InvalidInput
+        What is no finite number.
+    """
+    try:
+        asked = as_numbers(np.atleast_1d(np.asarray(values)))
+    except (TypeError, ValueError):
+        asked = np.array([np.nan])
+    if not np.isfinite(asked).all():
+        refuse([Problem(PLACE, "allowed: finite numbers", column=name)])
+    return asked
 
 
 def label_groups(
@@ -137,6 +175,8 @@ def label_groups(
     whole = _whole_labels(values, people)
     if whole is not None and len(whole[1]) >= at_least:
         return whole
+    if isinstance(values, pd.DataFrame) or np.ndim(values) > 1:
+        refuse([Problem(PLACE, "allowed: one label per person, in one column", column=name)])
     column = values if isinstance(values, pd.Series) else pd.Series(values)
     if len(column) != people:
         refuse([Problem(PLACE, f"{len(column)} values for {people} times", column=name)])
@@ -223,9 +263,7 @@ def column_of(data: pd.DataFrame, name: str, role: str) -> pd.Series:
     return data[name]
 
 
-def missing_columns(
-    data: pd.DataFrame, roles: Mapping[str, str | Sequence[str] | None]
-) -> list[Problem]:
+def missing_columns(data: object, roles: Mapping[str, str | Sequence[str] | None]) -> list[Problem]:
     """Name the columns that were asked for and are not there, with the nearest that are.
 
     Parameters
@@ -237,16 +275,23 @@ def missing_columns(
     """
     from discontinuation.problems import allowed_values
 
+    if not isinstance(data, pd.DataFrame):
+        what = type(data).__name__
+        return [Problem(PLACE, "allowed: a pandas DataFrame, one row per person", value=what)]
     columns = [str(column) for column in data.columns]
     asked = [
         (role, name)
         for role, names in roles.items()
         for name in ([names] if isinstance(names, str) else names or [])
     ]
+    twice = {name for _, name in asked if columns.count(name) > 1}
     return [
         Problem(
             PLACE, "there is no such column; " + allowed_values(columns, name), None, role, name
         )
         for role, name in asked
         if name not in columns
+    ] + [
+        Problem(PLACE, f"there are {columns.count(name)} columns of this name", column=name)
+        for name in sorted(twice)
     ]

@@ -10,7 +10,14 @@ import pandas as pd
 
 from discontinuation.problems import Problem, refuse
 from discontinuation.survival._parametric_data import interval_problems
-from discontinuation.survival.follow_up import PLACE, FloatArray, IntArray, as_numbers
+from discontinuation.survival.follow_up import (
+    ONE_NUMBER,
+    PLACE,
+    FloatArray,
+    IntArray,
+    as_numbers,
+    asked_times,
+)
 from discontinuation.survival.stored import storable
 
 KKT = 1e-8
@@ -73,7 +80,7 @@ class Turnbull:
             time, survival (NaN inside an interval with mass, where it is anything between the
             bounds), least, most (the bounds; they are no confidence limits).
         """
-        known = as_numbers(np.atleast_1d(np.asarray(times, dtype=float)))[:, None]
+        known = asked_times(times)[:, None]
         after = np.append(1.0, self._after())
         surely = self.right <= known
         perhaps = np.where(self.left == self.right, surely, self.left < known)
@@ -152,7 +159,7 @@ def _read(
         try:
             arrays[name] = as_numbers(values)
         except (TypeError, ValueError):
-            problems.append(Problem(PLACE, "allowed: one number per person", column=name))
+            problems.append(Problem(PLACE, ONE_NUMBER, column=name))
     refuse(problems)
     people = len(arrays["lower"])
     refuse(

@@ -45,8 +45,8 @@ def recurrent_model(
         "andersen-gill": every event is alike, time runs from the beginning. "pwp-total" and
         "pwp-gap" (Prentice, Williams and Peterson): the k-th event is compared among those who
         have had k - 1, with time from the beginning or since the last event. "wlw" (Wei, Lin and
-        Weissfeld): the k-th event is looked at from the beginning in everybody, with covariates
-        as they were then.
+        Weissfeld): the k-th event is looked at from the beginning in everybody (from their first
+        entry), with covariates as they were then.
     time, event, entry
         Columns: end of a stretch, 1 if an event ends it, its beginning.
     most
@@ -60,7 +60,8 @@ def recurrent_model(
     Raises
     ------
     InvalidInput
-        Stretches of a person that overlap or, for "pwp-gap", leave gaps; an unknown kind; what
+        Stretches of a person that overlap or, for "pwp-gap" and "wlw", leave gaps; an unknown
+        kind; `cluster`, which is the person; what
         `cox` refuses.
 
     References
@@ -79,21 +80,23 @@ def recurrent_model(
     refuse([Problem(SOURCE, f"{blank} values are blank", column=person)] if blank else [])
     data = data.sort_values([person, entry], kind="stable").reset_index(drop=True)
     refuse(_overlaps(data, person, time, entry))
+    refuse(_gaps(data, person, time, entry, kind) if kind in ("pwp-gap", "wlw") else [])
+    if "cluster" in options:
+        refuse([Problem(SOURCE, "the rows of a person go together", column="cluster")])
     own = [strata] if isinstance(strata, str) else list(strata or [])
-    begin: str | None = entry
     if kind != "andersen-gill":
         number = _event_numbers(data, person, event)
         if EVENT_NUMBER in data:
             refuse([Problem(SOURCE, "there is such a column already", column=EVENT_NUMBER)])
         if kind == "wlw":
-            data, begin = _marginal(data, person, time, event, number, most), None
+            data = _marginal(data, person, time, event, number, most)
         else:
             capped = number if most is None else np.minimum(number, most)
             data = data.assign(**{EVENT_NUMBER: capped})
         own.append(EVENT_NUMBER)
     if kind == "pwp-gap":
         data = _since_last_event(data, person, time, entry, number)
-    return cox(formula, data, time, event, begin, own or None, person, **options)
+    return cox(formula, data, time, event, entry, own or None, person, **options)
 
 
 def _overlaps(data: pd.DataFrame, person: str, time: str, entry: str) -> list[Problem]:
@@ -103,6 +106,20 @@ def _overlaps(data: pd.DataFrame, person: str, time: str, entry: str) -> list[Pr
         return []
     who = ", ".join(map(str, data.loc[wrong, person].unique()[:5]))
     rule = f"{int(wrong.sum())} stretches begin before the one before has ended"
+    return [Problem(SOURCE, rule, column=entry, value=who)]
+
+
+def _gaps(data: pd.DataFrame, person: str, time: str, entry: str, kind: str) -> list[Problem]:
+    """Find stretches that begin later than the one before has ended."""
+    same = data[person].eq(data[person].shift()).to_numpy()
+    late = same & (data[entry] > data[time].shift()).to_numpy()
+    if not late.any():
+        return []
+    who = ", ".join(map(str, data.loc[late, person].unique()[:5]))
+    rule = (
+        f"{int(late.sum())} stretches begin after the one before has ended; {kind!r} needs "
+        "follow-up without gaps"
+    )
     return [Problem(SOURCE, rule, column=entry, value=who)]
 
 
@@ -124,7 +141,7 @@ def _since_last_event(
 def _marginal(
     data: pd.DataFrame, person: str, time: str, event: str, number: IntArray, most: int | None
 ) -> pd.DataFrame:
-    """Give everybody one row for each event they could have had, all from the beginning."""
+    """Give everybody one row for each event they could have had, all from their first entry."""
     happened = data[event].to_numpy() == 1
     events = int(number[happened].max()) if happened.any() else 1
     people = data.groupby(person, sort=False)

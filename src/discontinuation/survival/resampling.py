@@ -24,7 +24,14 @@ from discontinuation.survival._curve_kernels import (
     table_survival,
 )
 from discontinuation.survival._curve_tables import arms, plain_labels, present, risk_table
-from discontinuation.survival.follow_up import PLACE, FloatArray, IntArray, follow_up, label_groups
+from discontinuation.survival.follow_up import (
+    PLACE,
+    FloatArray,
+    IntArray,
+    asked_times,
+    follow_up,
+    label_groups,
+)
 from discontinuation.survival.rank_tests import quadratic
 from discontinuation.survival.stored import storable
 
@@ -179,7 +186,7 @@ class DayCounts:
 
         NaN after an arm's last follow-up unless its curve is at 0.
         """
-        asked = np.atleast_1d(np.asarray(times, dtype=float))
+        asked = asked_times(times)
         events, at_risk = self._tables(self.events), self._tables(self.at_risk)
         survival = table_survival(events, at_risk)
         padded = np.concatenate([np.ones_like(survival[:, :1]), survival], axis=1)

@@ -24,7 +24,7 @@ from discontinuation.survival.follow_up import (
     FloatArray,
     FollowUp,
     IntArray,
-    as_numbers,
+    asked_times,
     follow_up,
     label_groups,
     missing_columns,
@@ -179,7 +179,7 @@ def smoothed_hazard(
     if bandwidth is None:
         bandwidth = float((ends.max() - start) / (4 * events.mean() ** 0.2))
         chosen = "length of follow-up / (4 events^(1/5)), events of a group on average"
-    times = np.linspace(start, ends.max(), GRID) if at is None else _asked(at)
+    times = np.linspace(start, ends.max(), GRID) if at is None else asked_times(at)
     hazard, se = _smoothed(table, times, bandwidth, start, ends)
     below = hazard < 0
     hazard[below] = 0.0
@@ -319,7 +319,7 @@ class HazardRatioOverTime:
         times
             Shape (k,); outside `span` the rest is NaN. The limits are those of the ratio.
         """
-        asked = _asked(times)
+        asked = asked_times(times)
         within = (asked >= self.span[0]) & (asked <= self.span[1])
         design = _spline(np.where(within, asked, self.span[0]), self.knots)
         log = np.where(within, design @ self.coef, np.nan)
@@ -445,7 +445,7 @@ def hazard_ratio_over_time(
     return HazardRatioOverTime(
         arm=arm_label,
         reference=reference,
-        time=np.linspace(*span, GRID) if at is None else _asked(at),
+        time=np.linspace(*span, GRID) if at is None else asked_times(at),
         span=span,
         knots=places,
         coef=model.coef,
@@ -520,17 +520,6 @@ def _too_few(events: tuple[int, int], knots: int, labels: list[object]) -> Itera
                 f"{number} events in {label} while both arms are at risk: at least "
                 f"{EVENTS_PER_ARM} are needed for a hazard ratio over time",
             )
-
-
-def _asked(values: npt.ArrayLike) -> FloatArray:
-    """Turn times that are asked for into an array, shape (k,)."""
-    try:
-        asked = as_numbers(np.atleast_1d(np.asarray(values, dtype=float)))
-    except (TypeError, ValueError):
-        asked = np.array([np.nan])
-    if not np.isfinite(asked).all():
-        refuse([Problem(PLACE, "allowed: finite numbers", column="times")])
-    return asked
 
 
 def _option_problems(bandwidth: float | None, confidence: float) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from discontinuation.survival.follow_up import (
     FloatArray,
     FollowUp,
     IntArray,
-    as_numbers,
+    asked_times,
     follow_up,
     missing_columns,
 )
@@ -108,7 +108,7 @@ class StandardisedCurves:
         return (asked > self.followed_to[:, None]) & (survival > 0)
 
     def _places(self, times: npt.ArrayLike) -> tuple[FloatArray, npt.NDArray[np.intp]]:
-        asked = as_numbers(np.atleast_1d(np.asarray(times, dtype=float)))
+        asked = asked_times(times)
         return asked, np.searchsorted(self.times, asked, side="right")
 
     def _frame(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from discontinuation.problems import Problem, refuse
 from discontinuation.survival._incidence_counts import ROUNDING
-from discontinuation.survival._incidence_frames import as_times, curve_frame
+from discontinuation.survival._incidence_frames import curve_frame
 from discontinuation.survival._incidence_kernels import (
     BoolArray,
     squared_influences,
@@ -30,6 +30,7 @@ from discontinuation.survival.follow_up import (
     FloatArray,
     IntArray,
     as_numbers,
+    asked_times,
     label_groups,
     missing_columns,
 )
@@ -110,7 +111,7 @@ class StateOccupation:
         InvalidInput
             Times that are not finite numbers.
         """
-        asked = as_times(times)
+        asked = asked_times(times)
         position = np.searchsorted(self.time, asked, side="right")
         known = (self.origin <= asked) & (asked <= self.last[:, None])
         probability, se = (
@@ -499,7 +500,7 @@ def _inconsistent(
 
 def _report_times(times: npt.ArrayLike | None, changes: FloatArray) -> FloatArray:
     if times is not None:
-        return np.unique(as_times(times))
+        return np.unique(asked_times(times))
     if len(changes) > MOST_TIMES:
         rule = f"there are {len(changes)} transition times; name those to report in times"
         refuse([Problem("times", rule)])

@@ -11,7 +11,6 @@ import pandas as pd
 
 from discontinuation.problems import Problem, allowed_values, refuse
 from discontinuation.survival._incidence_counts import distinct_times
-from discontinuation.survival._incidence_design import design_matrix
 from discontinuation.survival._incidence_kernels import (
     subdistribution_moments,
     subdistribution_residuals,
@@ -20,11 +19,13 @@ from discontinuation.survival._incidence_kernels import (
     whole_range,
 )
 from discontinuation.survival._incidence_limits import chosen, normal_quantile, two_sided_p
+from discontinuation.survival.covariates import FORMULA, blanks, columns_needed, covariates
 from discontinuation.survival.follow_up import (
     PLACE,
     FloatArray,
     FollowUp,
     IntArray,
+    asked_times,
     column_of,
     follow_up,
     label_groups,
@@ -157,9 +158,9 @@ class FineGray:
         """
         refuse(missing_columns(profiles, {"profiles": self.terms}))
         x = profiles[list(self.terms)].to_numpy(dtype=float)
-        asked = np.atleast_1d(np.asarray(self.time if times is None else times, dtype=float))
-        if not (np.isfinite(x).all() and np.isfinite(asked).all()):
-            refuse([Problem("profiles", "allowed: finite numbers, in times as in covariates")])
+        asked = self.time if times is None else asked_times(times)
+        if not np.isfinite(x).all():
+            refuse([Problem("profiles", "allowed: finite numbers")])
         hazard = np.concatenate([[0.0], np.cumsum(self.baseline_hazard)])
         hazard = hazard[np.searchsorted(self.time, asked, side="right")]
         ratio = np.exp((x - self.centre) @ self.coef)
@@ -238,18 +239,28 @@ def fine_gray(
     """
     chosen(ties_with_censoring, Convention, "ties_with_censoring")
     normal_quantile(confidence)
+    needed = columns_needed(formula)
     refuse(
         missing_columns(
-            data, {"time": time, "cause": cause, "cluster": cluster, "weights": weights}
+            data,
+            {
+                "time": time,
+                "cause": cause,
+                "cluster": cluster,
+                "weights": weights,
+                FORMULA: needed,
+            },
         )
     )
+    refuse(blanks(data, needed)[1])
     people = follow_up(
         data[time],
         data[cause],
         weights=None if weights is None else data[weights],
         causes=True,
     )
-    x, terms = design_matrix(formula, data)
+    coded = covariates(formula, data)
+    x, terms = coded.x, coded.names
     clusters = None
     if cluster is not None:
         clusters = label_groups(column_of(data, cluster, "cluster"), len(data), cluster)[0]

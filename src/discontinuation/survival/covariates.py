@@ -44,8 +44,7 @@ class Covariates:
     of: Columns
 
 
-@lru_cache(maxsize=256)
-def columns_needed(formula: str) -> tuple[str, ...]:
+def columns_needed(formula: object) -> tuple[str, ...]:
     """List the columns of the data that a formula speaks of.
 
     Raises
@@ -53,7 +52,22 @@ def columns_needed(formula: str) -> tuple[str, ...]:
     InvalidInput
         A formula that cannot be read, has a left-hand side or calls what is no transform.
     """
-    return tuple(sorted(map(str, _parse(formula).required_variables)))
+    if not isinstance(formula, str):
+        refuse([Problem(FORMULA, "allowed: one text, as in 'arm + age'", value=repr(formula))])
+    return _columns_needed(formula)
+
+
+@lru_cache(maxsize=256)
+def _columns_needed(formula: str) -> tuple[str, ...]:
+    factors = {factor for term in list(_parse(formula))[1:] for factor in term.factors}
+    named = {str(one.expr) for one in factors if one.eval_method.value == "lookup"}
+    called = {
+        str(variable.root)
+        for one in factors
+        if one.eval_method.value == "python"
+        for variable in one.required_variables
+    }
+    return tuple(sorted(named | {name for name in called if name not in _transforms()}))
 
 
 @lru_cache(maxsize=256)
@@ -80,18 +94,29 @@ def _parse(formula: str) -> Any:
 
 def _foreign_calls(parsed: Any) -> Iterable[Problem]:
     """Let a formula call the transforms of formulaic and nothing else."""
-    from formulaic.transforms import TRANSFORMS
-
     for expression in {f.expr for term in parsed for f in term.factors}:
         try:
             tree = ast.walk(ast.parse(expression, mode="eval"))
         except SyntaxError:
             continue
         called = [ast.unparse(node.func) for node in tree if isinstance(node, ast.Call)]
-        known = [name in TRANSFORMS or name.startswith("contr.") for name in called]
-        if not all(known) or "__" in expression:
-            rule = allowed_values(sorted(map(str, TRANSFORMS)))
+        if not all(map(_may_be_called, called)) or "__" in expression:
+            rule = allowed_values([*sorted(_transforms() - {"contr", "np"}), "np.log and the like"])
             yield Problem(FORMULA, f"calls what is no transform; {rule}", value=expression)
+
+
+@lru_cache(maxsize=1)
+def _transforms() -> frozenset[str]:
+    from formulaic.transforms import TRANSFORMS
+
+    return frozenset(map(str, TRANSFORMS))
+
+
+def _may_be_called(name: str) -> bool:
+    """Allow transforms, and of numpy what takes numbers to numbers: it can also read files."""
+    if name.startswith("np."):
+        return isinstance(getattr(np, name.removeprefix("np."), None), np.ufunc)
+    return name != "np" and (name in _transforms() or name.startswith("contr."))
 
 
 def covariates(formula: str, data: pd.DataFrame) -> Covariates:
@@ -107,34 +132,57 @@ def covariates(formula: str, data: pd.DataFrame) -> Covariates:
     Raises
     ------
     InvalidInput
-        As `columns_needed`; values that are not finite.
+        As `columns_needed`; columns of dates or lengths of time; values that are not finite.
     """
-    parsed = _parse(formula)
-    needed = columns_needed(formula)
-    unused = _without_unused_levels(data, needed)
-    data = data[list(needed)].assign(**unused) if unused else data
+    parsed, needed = _parse(formula), columns_needed(formula)
+    data = _in_plain_types(data, needed)
     plain = _plain_terms(parsed, data)
-    found = _formulaic_columns(parsed, data) if plain is None else _plain_columns(plain, data)
+    if plain is None:
+        found = _formulaic_columns(parsed, data, needed)
+    else:
+        found = _plain_columns(plain, data, needed)
     finite = np.isfinite(found.x)
     if not finite.all():
         refuse(
-            Problem(FORMULA, f"is not finite in {int((~good).sum())} rows", value=name)
+            Problem(
+                FORMULA,
+                f"allowed: finite numbers, and it is not in {int((~good).sum())} rows",
+                value=name,
+            )
             for good, name in zip(finite.T, found.names, strict=True)
             if not good.all()
         )
     return found
 
 
-def _without_unused_levels(data: pd.DataFrame, names: Iterable[str]) -> dict[str, pd.Series]:
-    """Return the categorical columns that have a level nobody is at."""
-    found = {}
-    for name in names:
-        column = data[name]
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            people = np.bincount(column.cat.codes, minlength=len(column.cat.categories))
-            if not people.all():
-                found[name] = column.cat.remove_unused_categories()
-    return found
+def _in_plain_types(data: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Give columns, none of them blank, the types that formulaic tells apart.
+
+    Those are numbers, truth values, labels, and categories that somebody is in.
+    """
+    given = {name: data[name] for name in names}
+    found = {name: _in_plain_type(column) for name, column in given.items()}
+    refuse(
+        Problem(FORMULA, "is neither a number nor a label; give days, say", None, name)
+        for name, column in found.items()
+        if column.dtype.kind in "mMc"
+    )
+    changed = {name: column for name, column in found.items() if column is not given[name]}
+    return data[list(names)].assign(**changed) if changed else data
+
+
+def _in_plain_type(column: pd.Series) -> pd.Series:
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype):
+        return column
+    if isinstance(dtype, pd.CategoricalDtype):
+        people = np.bincount(column.cat.codes, minlength=len(column.cat.categories))
+        return column if people.all() else column.cat.remove_unused_categories()
+    if pd.api.types.is_bool_dtype(dtype):
+        return column.astype(bool)
+    if pd.api.types.is_integer_dtype(dtype):
+        return column.astype(np.int64)
+    return column.astype(float if pd.api.types.is_numeric_dtype(dtype) else object)
 
 
 Plain = list[tuple[str, list[str], list[Any] | None]]
@@ -164,7 +212,16 @@ def _is_number(column: pd.Series) -> bool:
     return isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf"
 
 
-def _plain_columns(plain: Plain, data: pd.DataFrame) -> Covariates:
+def _not_numbers(frame: pd.DataFrame, names: Iterable[str]) -> list[Problem]:
+    """Name columns of other people that were numbers in the data and are none here."""
+    return [
+        Problem(FORMULA, "allowed: numbers", column=name, value=str(frame[name].iloc[0]))
+        for name in dict.fromkeys(names)
+        if len(frame) and frame[name].dtype.kind not in "biuf"
+    ]
+
+
+def _plain_columns(plain: Plain, data: pd.DataFrame, needed: Sequence[str]) -> Covariates:
     names: list[str] = []
     term_of: list[str] = []
     for term, columns, levels in plain:
@@ -172,7 +229,11 @@ def _plain_columns(plain: Plain, data: pd.DataFrame) -> Covariates:
         names += own
         term_of += [term] * len(own)
 
+    numbers = [name for _, columns, levels in plain if levels is None for name in columns]
+
     def build(frame: pd.DataFrame) -> FloatArray:
+        frame = _in_plain_types(frame, needed)
+        refuse(_not_numbers(frame, numbers))
         x = np.empty((len(frame), len(names)))
         place = 0
         for _, columns, levels in plain:
@@ -211,11 +272,9 @@ def _unknown_levels(column: pd.Series, levels: Sequence[Any]) -> list[Problem]:
     ]  # fmt: skip
 
 
-def _formulaic_columns(parsed: Any, data: pd.DataFrame) -> Covariates:
+def _formulaic_columns(parsed: Any, data: pd.DataFrame, needed: Sequence[str]) -> Covariates:
     levels = {
-        str(name): sorted(data[name].unique(), key=_level_order)
-        for name in map(str, parsed.required_variables)
-        if not _is_number(data[name])
+        name: sorted(data[name].unique(), key=str) for name in needed if not _is_number(data[name])
     }
     matrix = _model_matrix(parsed, data)
     spec = matrix.model_spec
@@ -226,6 +285,8 @@ def _formulaic_columns(parsed: Any, data: pd.DataFrame) -> Covariates:
             term_of[place] = str(term)
 
     def build(frame: pd.DataFrame) -> FloatArray:
+        frame = _in_plain_types(frame, needed)
+        refuse(_not_numbers(frame, set(needed) - set(levels)))
         refuse(
             problem
             for name, known in levels.items()
@@ -251,10 +312,6 @@ def _model_matrix(recipe: Any, data: pd.DataFrame) -> Any:
         raise
 
 
-def _level_order(level: Any) -> str:
-    return str(level)
-
-
 def blanks(data: pd.DataFrame, columns: Iterable[str]) -> tuple[BoolArray, list[Problem]]:
     """Find rows in which a column is blank.
 
@@ -276,7 +333,7 @@ def blanks(data: pd.DataFrame, columns: Iterable[str]) -> tuple[BoolArray, list[
             more = ", ..." if len(rows) > LISTED else ""
             rule = (
                 f"{len(rows)} of {len(data)} values are blank (rows {listed}{more}); fill them in, "
-                "or ask for missing='drop' to leave these rows out and count them"
+                "or leave these rows out knowingly (missing='drop' of cox does, and counts them)"
             )
             problems.append(Problem("survival data", rule, column=name))
     return blank, problems
