@@ -174,7 +174,7 @@ def _in_plain_types(data: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 def _in_plain_type(column: pd.Series) -> pd.Series:
     dtype = column.dtype
     if isinstance(dtype, np.dtype):
-        return column
+        return column.astype(float) if dtype.kind == "f" and dtype.itemsize < 8 else column
     if isinstance(dtype, pd.CategoricalDtype):
         people = np.bincount(column.cat.codes, minlength=len(column.cat.categories))
         return column if people.all() else column.cat.remove_unused_categories()
