@@ -52,6 +52,13 @@ def test_converted_frames_are_read_and_predicted_alike(backend):
     pd.testing.assert_frame_equal(found, usual)
 
 
+def test_a_stratum_is_known_by_its_value():
+    model = cox("age", DATA, strata="x")
+    new = pd.DataFrame({"age": [50.0], "x": [1]})
+    found, usual = (model.predict(new.astype({"x": kind})).at(5) for kind in (float, int))
+    pd.testing.assert_frame_equal(found, usual)
+
+
 def test_a_category_nobody_is_in_is_no_level():
     arms = pd.Categorical(np.where(DATA["x"] == 1, DATA["arm"], "maintain"))
     two = DATA.assign(arm=arms)[lambda d: d["arm"] != "maintain"]

@@ -166,15 +166,21 @@ def _number_strata(
     columns = [label_groups(data[name], len(data), name) for name in strata]
     if len(columns) == 1:
         code, levels = columns[0]
-        found: list[tuple[str, ...]] = [(str(level),) for level in levels]
+        found: list[tuple[str, ...]] = [(_named(level),) for level in levels]
     else:
         every, code = np.unique(
             np.column_stack([own for own, _ in columns]), axis=0, return_inverse=True
         )
         pairs = [zip(row, columns, strict=True) for row in every]
-        found = [tuple(str(labels[one]) for one, (_, labels) in pair) for pair in pairs]
+        found = [tuple(_named(labels[one]) for one, (_, labels) in pair) for pair in pairs]
     labels = [", ".join(f"{n}={v}" for n, v in zip(strata, row, strict=True)) for row in found]
     return code.astype(np.int64).ravel(), labels, {row: k for k, row in enumerate(found)}
+
+
+def _named(level: Any) -> str:
+    """Name a level; 1.0 is 1, whichever of them the data have."""
+    whole = isinstance(level, float) and level.is_integer()
+    return str(int(level)) if whole else str(level)
 
 
 def _groups(
@@ -223,7 +229,7 @@ def for_new_people(
 
 def _strata_of(people: People, new_data: pd.DataFrame) -> IntArray:
     rows: npt.NDArray[Any] = new_data[people.strata].to_numpy(dtype=object)
-    keys = [tuple(map(str, row)) for row in rows] if people.strata else [()] * len(new_data)
+    keys = [tuple(map(_named, row)) for row in rows] if people.strata else [()] * len(new_data)
     known = ["/".join(key) for key in people.stratum_of]
     refuse(
         Problem(
