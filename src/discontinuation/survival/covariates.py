@@ -146,7 +146,7 @@ def covariates(formula: str, data: pd.DataFrame) -> Covariates:
         refuse(
             Problem(
                 FORMULA,
-                f"allowed: finite numbers, and it is not in {int((~good).sum())} rows",
+                f"is not finite in {int((~good).sum())} rows; allowed: finite numbers",
                 value=name,
             )
             for good, name in zip(finite.T, found.names, strict=True)
