@@ -375,3 +375,8 @@ def test_results_can_be_stored(tmp_path, ending):
         again = read_result(path)
         pd.testing.assert_frame_equal(again.summary, result.summary)
         assert str(again) == str(result)
+
+
+def test_nothing_is_uncertain_once_everybody_has_failed_of_one_cause():
+    end = aalen_johansen([3, 6, 23, 31], [0, 1, 1, 1]).at([31]).iloc[0]
+    assert (end["probability"], end["se"]) == (1, 0)

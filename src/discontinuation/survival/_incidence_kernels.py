@@ -9,6 +9,7 @@ from numba import njit
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+ROUNDING = 1e-14
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -73,7 +74,9 @@ def running_variance(step: FloatArray, a: FloatArray, b: FloatArray, c: FloatArr
                 weight += a[curve, min(cause, a.shape[1] - 1), j]
                 cross_weight += c[curve, cause, j]
                 own += b[curve, cause, j]
-                variance[curve, cause, j] = max(square + own - 2 * cross, 0.0)
+                found = square + own - 2 * cross
+                # Once everybody has failed nothing is left but rounding.
+                variance[curve, cause, j] = found if found > ROUNDING * (square + own) else 0.0
     return variance
 
 
