@@ -269,6 +269,17 @@ def test_without_a_maintenance_arm_psi_and_beta_are_refused() -> None:
         result.relapse_effects()
 
 
+def test_of_several_maintenance_arms_the_first_is_named_as_the_reference() -> None:
+    trial = trial_of(SMALL)
+    second = trial.people["arm"].eq("maintain") & (np.arange(len(trial.people)) % 2 == 1)
+    people = trial.people.assign(arm=trial.people["arm"].mask(second, "also maintain"))
+    result = refit(trial, people=people, maintenance=["also maintain", "maintain"])
+    assert set(result.psi["reference"]) == {"maintain"}
+    said = next(str(caution) for caution in result.first_cautions if caution.code == "reference")
+    assert "2 maintenance arms (maintain, also maintain)" in said
+    assert "against the first, maintain" in said
+
+
 def test_with_a_single_pace_psi_is_shown_for_several_kappas() -> None:
     result = fit_trials([trial_of(replace(BASE, arms=BASE_ARMS[:2]))], "maintain")
     assert sorted(result.psi["kappa"].unique()) == [1.0, 1.5, 2.0, 3.0]
@@ -583,6 +594,18 @@ def test_missing_parts_are_named() -> None:
     assert "has no follow-up" in problems_of(follow_up=trial.follow_up.iloc[5:])
     assert "is not in people" in problems_of(people=trial.people.iloc[5:])
     assert "did you mean 'maintain'" in problems_of(maintenance="mantain")
+
+
+def test_a_blank_arm_or_study_is_refused_with_its_row() -> None:
+    people = trial_of(SMALL).people.astype({"arm": object}).assign(study="one")
+    people.loc[4, "arm"] = None
+    people.loc[7, "arm"] = " "
+    people.loc[9, "study"] = None
+    message = problems_of(people=people)
+    assert "people, row 6, column arm: is blank" in message
+    assert "people, row 9, column arm" in message
+    assert "people, row 11, column study: is blank" in message
+    assert "3 problems" in message
 
 
 def test_people_without_doses_or_drugs_without_occupancy_are_refused() -> None:

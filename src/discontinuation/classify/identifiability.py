@@ -81,6 +81,19 @@ def few_events(observed: Observed, day: float) -> Iterator[Caution]:
             yield Caution("W2", message)
 
 
+def several_anchors(observed: Observed) -> Iterator[Caution]:
+    """Whether a study has several maintenance arms, of which psi takes the first."""
+    arms = observed.arms
+    for study, names in arms.loc[arms["maintenance"]].groupby("study", sort=False)["arm"]:
+        if len(names) > 1:
+            message = (
+                f"study {study} has {len(names)} maintenance arms ({', '.join(names)}): psi sets "
+                f"the arms that stop against the first, {names.iloc[0]}; the others still count "
+                "for the parameters"
+            )
+            yield Caution("reference", message)
+
+
 def single_pace(observed: Observed, settings: Settings) -> bool:
     """Whether occupancy fell at one pace in all who stopped (W4).
 

@@ -38,6 +38,7 @@ from discontinuation.classify.identifiability import (
     few_events,
     like_profiles,
     moved_shares,
+    several_anchors,
     single_pace,
     unsteady_start,
     weak_information,
@@ -206,6 +207,7 @@ class LatentCauseFit:
     def first_cautions(self) -> list[Caution]:
         """What can be said without fitting again."""
         found = list(few_events(self.task.observed, self.task.settings.day))
+        found += several_anchors(self.task.observed)
         found += weak_information(self.information, self.covariance, self.task)[1]
         if self.one_pace:
             shown = ", ".join(f"{kappa:g}" for kappa in KAPPAS)
@@ -396,7 +398,7 @@ def fit(
         person, start, end. A start after the reference day is a late entry.
     maintenance
         Names of the arms that keep the drug; None: those in which the people watched never lost
-        a tenth of protection on average.
+        a tenth of protection on average. Of several in a study the first is the reference of psi.
     blinded
         Names of the arms in which nocebo can act, if the settings have it; None: all.
     settings
@@ -415,9 +417,9 @@ def fit(
     Raises
     ------
     InvalidInput
-        All of: missing columns, people who do not match, onsets that are not known or lie outside
-        follow-up, ratings other than 0 and 1, people without doses or a drug without occupancy,
-        arms without anybody at risk, no deterioration at all.
+        All of: missing columns, people who do not match, blank arms and studies, onsets that are
+        not known or lie outside follow-up, ratings other than 0 and 1, people without doses or a
+        drug without occupancy, arms without anybody at risk, no deterioration at all.
     """
     settings = settings or Settings()
     anchors = [maintenance] if isinstance(maintenance, str) else maintenance
