@@ -280,6 +280,21 @@ def test_of_several_maintenance_arms_the_first_is_named_as_the_reference() -> No
     assert "against the first, maintain" in said
 
 
+def test_people_of_the_maintenance_arm_who_stop_on_their_own_are_counted() -> None:
+    trial = trial_of(SMALL)
+    kept = trial.people.loc[trial.people["arm"] == "maintain", "person"]
+    mine = trial.doses["person"].isin(kept.iloc[:12])
+    before = trial.doses.assign(stop=trial.doses["stop"].mask(mine, 0.0))
+    after = trial.doses[mine].assign(start=0.0, dose=0.0)
+    exposure = exposure_of(
+        pd.concat([before, after]), half_life_days=1.0, k=2.7, emax=0.95, dose_before=20.0
+    )
+    result = refit(trial, exposure=exposure, maintenance="maintain")
+    said = next(str(one) for one in result.first_cautions if one.code == "maintenance")
+    assert "12 of the 60 people of maintenance arm maintain" in said
+    assert "at most 1.00 of 1" in said
+
+
 def test_with_a_single_pace_psi_is_shown_for_several_kappas() -> None:
     result = fit_trials([trial_of(replace(BASE, arms=BASE_ARMS[:2]))], "maintain")
     assert sorted(result.psi["kappa"].unique()) == [1.0, 1.5, 2.0, 3.0]
@@ -606,6 +621,15 @@ def test_a_blank_arm_or_study_is_refused_with_its_row() -> None:
     assert "people, row 9, column arm" in message
     assert "people, row 11, column study: is blank" in message
     assert "3 problems" in message
+
+
+def test_an_arm_that_stopped_is_no_maintenance_arm() -> None:
+    message = problems_of(maintenance=["maintain", "abrupt"])
+    assert "maintenance: 'abrupt': this arm of study" in message
+    assert "of its 60 people lost more than half" in message
+    assert "lowest retained occupancy 0.00" in message
+    assert "by their doses these do: maintain" in message
+    assert "1 problem " in message
 
 
 def test_people_without_doses_or_drugs_without_occupancy_are_refused() -> None:

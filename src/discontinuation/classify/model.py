@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
 
+from discontinuation.classify.anchors import anchor_cautions, anchor_problems
 from discontinuation.classify.arm_curves import ArmCurves, arm_curves
 from discontinuation.classify.em import Maximum, maximise, search
 from discontinuation.classify.evidence import (
@@ -208,6 +209,7 @@ class LatentCauseFit:
         """What can be said without fitting again."""
         found = list(few_events(self.task.observed, self.task.settings.day))
         found += several_anchors(self.task.observed)
+        found += anchor_cautions(self.task.observed)
         found += weak_information(self.information, self.covariance, self.task)[1]
         if self.one_pace:
             shown = ", ".join(f"{kappa:g}" for kappa in KAPPAS)
@@ -432,6 +434,7 @@ def fit(
         None if anchors is None else list(anchors),
         settings,
     )
+    refuse(anchor_problems(observed))
     return fit_observed(observed, settings, _blinded(observed, blinded), _set_points(exposure))
 
 

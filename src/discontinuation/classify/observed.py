@@ -17,6 +17,8 @@ from discontinuation.exposure.trajectories import Exposure
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+LOST = 0.1  # of protection: what an arm that keeps the drug stays below
+
 
 @dataclass(frozen=True, eq=False)
 class Points:
@@ -200,7 +202,7 @@ def observe(
         notes=given.notes,
     )
     if maintenance is None:
-        observed = replace(observed, arms=arms.assign(maintenance=_kept_protection(observed)))
+        observed = replace(observed, arms=arms.assign(maintenance=kept_protection(observed)))
     return observed
 
 
@@ -276,8 +278,19 @@ def at_risk(observed: Observed, onset: IntArray | None = None) -> FloatArray:
     return total
 
 
-def _kept_protection(observed: Observed) -> npt.NDArray[np.bool_]:
-    """Arms in which those watched never lost a tenth of protection on average."""
+def kept_protection(observed: Observed) -> npt.NDArray[np.bool_]:
+    """Arms in which those watched never lost a tenth of protection on average.
+
+    Parameters
+    ----------
+    observed
+        The data; their maintenance arms are not looked at.
+
+    Returns
+    -------
+    array
+        Shape (arms,).
+    """
     risk = at_risk(observed)
     lost = risk * (1 - observed.retained)
     kept = np.zeros(len(observed.arms), dtype=bool)
@@ -285,5 +298,5 @@ def _kept_protection(observed: Observed) -> npt.NDArray[np.bool_]:
         mine = observed.arm_of_history == arm
         total = risk[mine].sum(axis=0)
         mean = lost[mine].sum(axis=0)[total > 0] / total[total > 0]
-        kept[arm] = mean.size > 0 and float(mean.max()) < 0.1
+        kept[arm] = mean.size > 0 and float(mean.max()) < LOST
     return kept
