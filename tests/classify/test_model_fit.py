@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import beta
 
 from discontinuation.classify import Settings, fit
 from discontinuation.classify.evidence import evidence_label
@@ -428,6 +429,28 @@ def test_a_strong_prior_is_named_as_such() -> None:
     assert any(c.code == "W3" and "beta" in c.message for c in result.warnings)
     share = result.estimates.set_index("parameter")["prior_share"].to_dict()
     assert share["beta"] > 0.5
+
+
+def test_prior_and_posterior_of_a_symptom_stand_side_by_side() -> None:
+    """A Beta prior worth m events beside n that were rated: its share is close to m / (m + n)."""
+    lopsided = ItemPrior(withdrawal=0.3, relapse=0.3, withdrawal_weight=6.0, relapse_weight=200.0)
+    name = fitted().task.observed.items[0]
+    result = refit(trial_of(), settings=Settings(items={name: lopsided}))
+    table = result.estimates.set_index(["parameter", "item"])
+    rated = result.task.observed.rated[:, 0]
+    q = result.q["q"].to_numpy()
+    for cause, worth, n in (
+        ("withdrawal", 6.0, float((q * rated).sum())),
+        ("relapse", 200.0, float(((1 - q) * rated).sum())),
+    ):
+        row = table.loc[(f"symptom by {cause}", name)]
+        assert row["prior_share"] == pytest.approx(worth / (worth + n), rel=0.15)
+        assert row["prior"] == pytest.approx(beta.median(1 + worth * 0.3, 1 + worth * 0.7))
+    others = table.loc["symptom by withdrawal"].drop(name)
+    assert (others["prior"] == 0.5).all()
+    assert others["prior_share"].between(0.01, 0.5).all()
+    share = result.estimates.set_index("parameter").loc["protracted share"]
+    assert share["prior"] == pytest.approx(0.2) and np.isnan(share["prior_share"])
 
 
 # Uncertainty -------------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ def fall_times(observed: Observed) -> FloatArray:
 
 
 def weak_information(
-    information: FloatArray, covariance: FloatArray, task: Task
+    theta: FloatArray, information: FloatArray, covariance: FloatArray, task: Task
 ) -> tuple[FloatArray, list[Caution]]:
     """W3: an ill-conditioned information, or more than half of it from the prior.
 
@@ -129,12 +129,13 @@ def weak_information(
     Returns
     -------
     share
-        Share of each parameter's information that the prior contributed: its precision over the
-        precision with the data, shape (parameters,).
+        Share of each parameter's information that the prior contributed: its precision (of the
+        Beta prior of a symptom, its curvature at theta) over the precision with the data, shape
+        (parameters,); NaN where a parameter is held fixed.
     cautions
     """
     layout, free = task.layout, task.free
-    precision = np.diag(layout.precision)
+    precision = np.diag(layout.prior(theta)[2])
     share = np.where(free, precision * np.diag(covariance), np.nan)
     told = free & (np.abs(np.diag(information)) > 0)
     scale = np.sqrt(np.abs(np.diag(information)[told]))

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import ndtri
 
 from discontinuation.classify.anchors import anchor_cautions, anchor_problems
 from discontinuation.classify.arm_curves import ArmCurves, arm_curves
 from discontinuation.classify.em import Maximum, maximise, search
+from discontinuation.classify.estimates import parameter_table
 from discontinuation.classify.evidence import (
     NOT_SUPPORTED,
     Evidence,
@@ -173,7 +173,9 @@ class LatentCauseFit:
         approximation on the scale in `scale`), se (on that scale), scale, prior (median),
         prior_share (of the information), refused (why it is not reported, or None).
         """
-        return _estimates(self)
+        refused = {name: str(c) for c in self.first_cautions for name in c.refuses}
+        theta = self.maximum.found.theta
+        return parameter_table(theta, self.information, self.covariance, self.task, refused)
 
     @cached_property
     def sensitivity(self) -> pd.DataFrame:
@@ -210,12 +212,13 @@ class LatentCauseFit:
         found = list(few_events(self.task.observed, self.task.settings.day))
         found += several_anchors(self.task.observed)
         found += anchor_cautions(self.task.observed)
-        found += weak_information(self.information, self.covariance, self.task)[1]
+        theta = self.maximum.found.theta
+        found += weak_information(theta, self.information, self.covariance, self.task)[1]
         if self.one_pace:
             shown = ", ".join(f"{kappa:g}" for kappa in KAPPAS)
             message = f"{ONE_PACE}; psi is shown for kappa = {shown}"
             found.append(Caution("W4", message, ("kappa",)))
-        found += like_profiles(self.maximum.found.theta, self.covariance, self.task)
+        found += like_profiles(theta, self.covariance, self.task)
         found += unsteady_start(self.set_points)
         if self.evidence.nocebo_called_for:
             message = (
@@ -559,59 +562,6 @@ def _resampled(data: Observed, random: np.random.Generator) -> FloatArray:
         mine = np.flatnonzero(data.arm_of_person == arm)
         weight[mine] = np.bincount(random.integers(mine.size, size=mine.size), minlength=mine.size)
     return weight
-
-
-def _estimates(result: LatentCauseFit) -> pd.DataFrame:
-    """Table of the parameters on their natural scales."""
-    task, layout = result.task, result.task.layout
-    theta, log_step = result.maximum.found.theta, math.log(task.settings.step)
-    share = weak_information(result.information, result.covariance, task)[0]
-    z = float(ndtri((1 + task.settings.confidence) / 2))
-    refused = {name: str(c) for c in result.first_cautions for name in c.refuses}
-    rows = []
-    for place, (name, study, item, scale) in enumerate(_names(task)):
-        shift = log_step if name in ("baseline hazard", "alpha", "nu") else 0.0
-        se = math.sqrt(result.covariance[place, place])
-        middle = theta[place] - shift
-        values = [_natural(middle + side * se, scale) for side in (0.0, -z, z)]
-        why = refused.get(name)
-        if not task.free[place]:
-            why = why or "held fixed"
-            values[1:] = [math.nan, math.nan]
-            se = math.nan
-        if name == "beta" and why:
-            values = [math.nan] * 3
-        prior = _natural(layout.centre[place] - shift, scale) if scale != "logit" else math.nan
-        rows.append((name, study, item, *values, se, scale, prior, share[place], why))
-    columns = ["parameter", "study", "item", "estimate", "lower", "upper", "se", "scale"]
-    return pd.DataFrame(rows, columns=[*columns, "prior", "prior_share", "refused"])
-
-
-def _names(task: Task) -> list[tuple[str, str | None, str | None, str]]:
-    """Name, study, item and scale of every parameter, in order; unused ones included."""
-    data, layout = task.observed, task.layout
-    names: list[tuple[str, str | None, str | None, str]] = []
-    for study in data.studies:
-        names += [
-            ("baseline hazard", study, f"period {k + 1}", "log") for k in range(layout.periods)
-        ]
-    names += [("beta", None, None, "identity"), ("eta", None, None, "identity")]
-    names += [("alpha", study, None, "log") for study in data.studies]
-    names += [("tau", None, None, "log"), ("kappa", None, None, "log")]
-    names += [("protracted share", None, None, "logit")]
-    names += [("nu", study, None, "log") for study in data.studies]
-    for cause in ("withdrawal", "relapse"):
-        names += [(f"symptom by {cause}", None, item, "logit") for item in data.items]
-    names += [
-        (f"mean resolution by {cause}", None, None, "log") for cause in ("withdrawal", "relapse")
-    ]
-    return names
-
-
-def _natural(value: float, scale: str) -> float:
-    if scale == "identity":
-        return value
-    return math.exp(value) if scale == "log" else 1 / (1 + math.exp(-value))
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
