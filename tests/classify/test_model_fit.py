@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import beta
+from scipy import stats
 
 from discontinuation.classify import Settings, fit
 from discontinuation.classify.evidence import evidence_label
@@ -21,6 +21,7 @@ from discontinuation.classify.gate_measures import (
 from discontinuation.classify.imputation import impute_causes
 from discontinuation.classify.lower_bound import upper_ratio
 from discontinuation.classify.model import LatentCauseFit
+from discontinuation.classify.observed import observe
 from discontinuation.classify.relapse_effects import (
     imputed_effect,
     piecewise_exponential,
@@ -445,7 +446,7 @@ def test_prior_and_posterior_of_a_symptom_stand_side_by_side() -> None:
     ):
         row = table.loc[(f"symptom by {cause}", name)]
         assert row["prior_share"] == pytest.approx(worth / (worth + n), rel=0.15)
-        assert row["prior"] == pytest.approx(beta.median(1 + worth * 0.3, 1 + worth * 0.7))
+        assert row["prior"] == pytest.approx(stats.beta.median(1 + worth * 0.3, 1 + worth * 0.7))
     others = table.loc["symptom by withdrawal"].drop(name)
     assert (others["prior"] == 0.5).all()
     assert others["prior_share"].between(0.01, 0.5).all()
@@ -547,6 +548,7 @@ def test_the_window_check_sees_what_the_model_cannot_be() -> None:
     assert moved.sum() > 10
     shift = {name: later[name].where(~moved, 100.0) for name in ("onset", "onset_latest")}
     later = later.assign(**shift, onset_earliest=later["onset_earliest"].where(~moved, 99.0))
+    later.loc[moved, ["reinstated", "resolved"]] = np.nan  # some lie before the new onset
     ends = trial_of().follow_up.copy()
     ends["end"] = (
         ends["end"]
@@ -616,11 +618,11 @@ def problems_of(**changes: object) -> str:
 def test_all_problems_come_at_once() -> None:
     trial = trial_of(SMALL)
     events = trial.deteriorations.copy()
-    events.loc[0, ["onset", "onset_earliest", "onset_latest"]] = np.nan
+    events.loc[0, ["onset", "onset_earliest", "onset_latest"]] = 9999.0
     items = trial.assessments.copy()
     items.loc[3, "value"] = 2.0
     message = problems_of(events=events, items=items)
-    assert "the onset is not known" in message
+    assert "the onset lies after the end of follow-up" in message
     assert "row 5, column value: '2.0'" in message
     assert "2 problems" in message
 
@@ -666,6 +668,109 @@ def test_people_without_doses_or_drugs_without_occupancy_are_refused() -> None:
     short = short[short["stop"] > short["start"]]
     early = exposure_of(short, half_life_days=1.0, k=2.7, emax=0.95, dose_before=20.0)
     assert "the doses end before the observation" in problems_of(exposure=early)
+
+
+ONSET = ["onset", "onset_earliest", "onset_latest"]
+
+
+def without_onset(trial: SimulatedTrial, place: int, **known: float) -> pd.DataFrame:
+    events = trial.deteriorations.copy()
+    blank = dict.fromkeys([*ONSET, "detected", "reinstated", "resolved"], np.nan) | known
+    events.loc[place, list(blank)] = list(blank.values())
+    return events
+
+
+def test_an_event_without_onset_is_bounded_by_what_is_known_of_it() -> None:
+    trial = trial_of(SMALL)
+    person = trial.deteriorations["person"].iloc[20]
+    end = float(trial.follow_up.set_index("person").loc[person, "end"])
+    rest = {name: table for name, table in tables(trial).items() if name != "events"}
+    for known, earliest, latest in (
+        ({}, 0.0, end),
+        ({"detected": end - 0.5}, 0.0, end - 0.5),
+        ({"detected": end - 0.25, "reinstated": end - 0.5}, 0.0, end - 0.5),
+        ({"onset_earliest": 2.0}, 2.0, end),
+        ({"onset_latest": end - 0.5}, 0.0, end - 0.5),
+    ):
+        events = without_onset(trial, 20, **known)
+        data = observe(
+            events, exposure=exposure_of_trial(trial), maintenance=None, settings=Settings(), **rest
+        )
+        row = data.events.set_index("person").loc[person]
+        assert (row["onset_earliest"], row["onset_latest"]) == (earliest, latest)
+        assert any("deteriorations without onset: 1," in note for note in data.notes)
+
+
+def test_one_event_without_onset_moves_the_others_little() -> None:
+    trial = trial_of(SMALL)
+    whole = refit(trial).q.set_index("person")["q"]
+    result = refit(trial, events=without_onset(trial, 20))
+    q = result.q.set_index("person")["q"]
+    assert list(q.index) == list(whole.index)
+    assert np.abs(q - whole).drop(whole.index[20]).mean() < 0.01
+    assert " to " in result.q["why"].iloc[20].split(";")[0]
+    assert louis_difference(result) < 1e-5
+
+
+def test_an_event_that_the_doses_cannot_follow_is_left_out_and_counted() -> None:
+    trial = trial_of(SMALL)
+    person = trial.deteriorations["person"].iloc[20]
+    doses = trial.doses.copy()
+    doses.loc[doses["person"] == person, "stop"] = doses["stop"].clip(upper=3.0)
+    exposure = exposure_of(
+        doses[doses["stop"] > doses["start"]],
+        half_life_days=1.0,
+        k=2.7,
+        emax=0.95,
+        dose_before=20.0,
+    )
+    events = without_onset(trial, 20, onset_earliest=2.0)
+    result = refit(trial, events=events, exposure=exposure)
+    assert person not in set(result.q["person"])
+    assert len(result.q) == len(events) - 1
+    note = next(note for note in result.task.observed.notes if "not classified: 1" in note)
+    assert person in note
+    data = result.task.observed
+    mine = np.flatnonzero(data.ends.person == trial.people["person"].tolist().index(person))
+    assert data.ends.step[mine[0]] + data.ends.part[mine[0]] == 2.0
+
+
+def test_a_course_that_turns_back_is_refused_with_every_row() -> None:
+    trial = trial_of(SMALL)
+    events = trial.deteriorations.copy()
+    onset = events["onset_earliest"]
+    events["reinstated"], events["resolved"] = onset + 10, onset + 12
+    events.loc[1, "reinstated"] = onset[1] - 3
+    events.loc[2, "resolved"] = onset[2] + 9
+    events.loc[3, "resolved"] = onset[3] - 2
+    events.loc[4, ["reinstated", "resolved"]] = [np.nan, onset[4] - 2]
+    message = problems_of(events=events)
+    assert "4 problems" in message
+    assert "row 3, column reinstated" in message
+    assert "the drug was reinstated before the onset" in message
+    assert "row 4, column resolved" in message
+    assert "it had resolved before the reinstatement" in message
+    assert "row 5, column resolved" in message and "row 6, column resolved" in message
+    assert message.count("it had resolved before its onset") == 2
+
+
+def test_times_that_are_no_numbers_are_named_once() -> None:
+    trial = trial_of(SMALL)
+    dated = trial.deteriorations.assign(onset=pd.Timestamp("2020-01-01"))
+    message = problems_of(events=dated)
+    assert "1 problem " in message and "these are dates" in message
+    words = trial.deteriorations.astype({"onset": object})
+    words.loc[2, "onset"] = "later"
+    follow = trial.follow_up.astype(object)
+    follow.loc[0, "end"] = "soon"
+    follow.loc[1, "start"] = None
+    message = problems_of(events=words, follow_up=follow)
+    assert "3 problems" in message
+    assert "events, row 4, column onset: 'later': allowed: a finite number, or blank" in message
+    assert "follow_up, row 2, column end: 'soon': allowed: a finite number" in message
+    assert "follow_up, row 3, column start: allowed: a finite number" in message
+    text = trial.deteriorations.astype({"onset": str, "onset_latest": "Float64"})
+    assert refit(trial, events=text).q["q"].equals(refit(trial).q["q"])
 
 
 def test_an_arm_without_anybody_at_risk_is_refused() -> None:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from discontinuation.classify.given_problems import (
+    EVENTS,
+    all_time_problems,
     arm_problems,
     column_problems,
     event_problems,
@@ -19,11 +21,13 @@ from discontinuation.classify.given_problems import (
     person_problems,
     record_problems,
 )
+from discontinuation.classify.given_times import SAME, course_problems, onset_limits, time_of
 from discontinuation.exposure.trajectories import Exposure
-from discontinuation.problems import refuse
+from discontinuation.problems import Problem, refuse
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 ONE_STUDY = "study"
 
@@ -63,7 +67,7 @@ class Given:
     start: FloatArray
     end: FloatArray
     last: FloatArray
-    maintenance: npt.NDArray[np.bool_]
+    maintenance: BoolArray
     events: pd.DataFrame
     event_person: IntArray
     earliest: FloatArray
@@ -72,7 +76,7 @@ class Given:
     symptoms: FloatArray
     resolution: FloatArray
     resolved: FloatArray
-    followed: npt.NDArray[np.bool_]
+    followed: BoolArray
     notes: tuple[str, ...]
 
 
@@ -101,21 +105,29 @@ def check_given(
     names = pd.Index(people["person"])
     problems = [*person_problems(events, people, items, follow_up)]
     problems += exposure_problems(people, exposures, studies)
+    problems += all_time_problems(events, items, follow_up)
     refuse(problems)
     first, notes = _first_events(events)
     watched = follow_up.set_index("person").reindex(names)
-    start = watched["start"].to_numpy(dtype=float)
-    end = watched["end"].to_numpy(dtype=float)
-    earliest, latest = onset_limits(first)
+    start, end = time_of(watched, "start"), time_of(watched, "end")
     owner = names.get_indexer(pd.Index(first["person"]))
-    earliest = np.maximum(earliest, start[owner])
-    last = end.copy()
-    last[owner] = latest
+    earliest, latest, bounded = onset_limits(first, start[owner], end[owner])
     arms, arm = _arms(people)
     study = pd.Index(studies).get_indexer(pd.Index(people["study"].astype(str)))
     exposed = _places(people, exposures)
+    recorded = _record_ends(study, exposed, studies, exposures)
     problems = [*event_problems(first, earliest, latest, start[owner], end[owner])]
-    problems += follow_up_problems(watched, start, end)
+    problems += course_problems(first, earliest, latest, end[owner])
+    out = bounded & (recorded[owner] < latest - SAME)
+    notes += _left_out(first, out, bounded)
+    end[owner[out]] = np.minimum(earliest[out], np.maximum(recorded, start)[owner[out]])
+    first, owner = first[~out].reset_index(drop=True), owner[~out]
+    earliest, latest = earliest[~out], latest[~out]
+    if not len(first):
+        problems.append(Problem(EVENTS, "no deterioration can be placed in time", column="onset"))
+    last = end.copy()
+    last[owner] = np.minimum(latest, end[owner])  # a later onset was named above
+    problems += follow_up_problems(follow_up)
     problems += record_problems(people, exposures, exposed, last, start)
     problems += arm_problems(arms, arm, end > start, owner, maintenance)
     problems += item_problems(items, "detected" in first, grades)
@@ -167,18 +179,22 @@ def _first_events(events: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return first, [note] if later else []
 
 
-def onset_limits(events: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
-    """Earliest and latest time of each onset; both the onset where only that is known."""
-    blank = pd.Series(np.nan, index=events.index)
-    onset, low, high = (
-        pd.to_numeric(events.get(name, blank), errors="coerce").astype(float)
-        for name in ("onset", "onset_earliest", "onset_latest")
-    )
-    known = low.notna() & high.notna()
-    return (
-        np.asarray(low.where(known, onset), dtype=float),
-        np.asarray(high.where(known, onset), dtype=float),
-    )
+def _left_out(first: pd.DataFrame, out: BoolArray, bounded: BoolArray) -> list[str]:
+    """Say what was done with the deteriorations without onset."""
+    notes = []
+    if count := int((bounded & ~out).sum()):
+        notes.append(
+            f"deteriorations without onset: {count}, taken to lie after the last time without it "
+            "(or the start of follow-up) and up to the first with it (or the end of follow-up)"
+        )
+    if out.any():
+        names = ", ".join(map(str, first["person"][out]))
+        notes.append(
+            f"deteriorations without onset that are not classified: {int(out.sum())} ({names}), as "
+            "the doses end before the last time at which they can have begun; these people count "
+            "as watched until they were last known to be without it"
+        )
+    return notes
 
 
 def _arms(people: pd.DataFrame) -> tuple[pd.DataFrame, IntArray]:
@@ -200,7 +216,8 @@ def _symptoms(
         keys.append("episode")
     elif "day" in items and "detected" in first:
         keys.append("day")
-        events["day"] = first["detected"].astype(float)
+        events["day"] = time_of(first, "detected")
+        items = items.assign(day=time_of(items, "day"))
     matched = items.merge(events.assign(event=np.arange(len(first)))[[*keys, "event"]], on=keys)
     unused = len(items) - len(matched)
     labels = sorted(str(name) for name in matched["item"].unique())
@@ -232,15 +249,9 @@ def _in_steps(
     return np.array(columns).reshape(len(names), len(symptoms)).T, names
 
 
-def _resolution(
-    first: pd.DataFrame, end: FloatArray
-) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+def _resolution(first: pd.DataFrame, end: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Time from reinstatement to resolution, or to the end of follow-up if it had not resolved."""
-    blank = pd.Series(np.nan, index=first.index)
-    restart, passed = (
-        pd.to_numeric(first.get(name, blank), errors="coerce").to_numpy(dtype=float)
-        for name in ("reinstated", "resolved")
-    )
+    restart, passed = time_of(first, "reinstated"), time_of(first, "resolved")
     open_ended = first.get("resolution_censored", pd.Series(pd.NA, index=first.index))
     censored = open_ended.astype("boolean").fillna(False).to_numpy(dtype=bool)
     resolved = np.isfinite(passed) & ~censored
@@ -257,6 +268,17 @@ def _places(people: pd.DataFrame, exposures: dict[str, Exposure]) -> IntArray:
         mine = names == study
         place[mine] = pd.Index(exposure.people).get_indexer(pd.Index(people.loc[mine, "person"]))
     return place
+
+
+def _record_ends(
+    study: IntArray, exposed: IntArray, studies: list[str], exposures: dict[str, Exposure]
+) -> FloatArray:
+    """When each person's doses stop being known."""
+    ends = np.empty(len(study))
+    for code, name in enumerate(studies):
+        mine = study == code
+        ends[mine] = exposures[name].histories.ends[exposed[mine]]
+    return ends
 
 
 def _event_frame(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discontinuation.classify.given_times import EVENT_TIMES, time_of, time_problems
 from discontinuation.exposure.trajectories import Exposure
 from discontinuation.problems import Problem, allowed_values
 
@@ -80,6 +81,16 @@ def _is_blank(values: pd.Series) -> npt.NDArray[np.bool_]:
     return np.asarray(values.isna() | (values.astype(str).str.strip() == ""), dtype=bool)
 
 
+def all_time_problems(
+    events: pd.DataFrame, items: pd.DataFrame | None, follow_up: pd.DataFrame
+) -> Iterator[Problem]:
+    """Times that are dates or no numbers; those of follow-up must not be blank."""
+    yield from time_problems(EVENTS, events, EVENT_TIMES, blank=True)
+    yield from time_problems(FOLLOW_UP, follow_up, ("start", "end"), blank=False)
+    if items is not None:
+        yield from time_problems(ITEMS, items, ("day",), blank=True)
+
+
 def exposure_problems(
     people: pd.DataFrame, exposures: dict[str, Exposure], studies: list[str]
 ) -> Iterator[Problem]:
@@ -104,13 +115,11 @@ def event_problems(
     start: FloatArray,
     end: FloatArray,
 ) -> Iterator[Problem]:
-    """Onsets that are not known or lie outside follow-up."""
+    """Onsets outside follow-up, or whose limits are the wrong way round."""
     rows = zip(first["row"], first["person"], earliest, latest, start, end, strict=True)
     for row, person, low, high, entry, last in rows:
         message = None
-        if not (np.isfinite(low) and np.isfinite(high)):
-            message = "the onset is not known, not even its limits; it cannot be classified"
-        elif high < low:
+        if high < low:
             message = "the latest onset lies before the earliest or before follow-up"
         elif high <= entry:
             message = f"the onset is not after the start of follow-up, {entry:g}"
@@ -120,13 +129,13 @@ def event_problems(
             yield Problem(EVENTS, f"person {person}: {message}", int(row), "onset", f"{high:g}")
 
 
-def follow_up_problems(
-    watched: pd.DataFrame, start: FloatArray, end: FloatArray
-) -> Iterator[Problem]:
+def follow_up_problems(follow_up: pd.DataFrame) -> Iterator[Problem]:
     """Follow-up that ends before it starts."""
-    for position in np.flatnonzero(~(end >= start)):
-        message = f"person {watched.index[int(position)]}: allowed: an end not before the start"
-        yield Problem(FOLLOW_UP, message, column="end", value=str(end[position]))
+    start, end = time_of(follow_up, "start"), time_of(follow_up, "end")
+    for row in np.flatnonzero(end < start):
+        person = follow_up["person"].iloc[row]
+        message = f"person {person}: allowed: an end not before the start, {start[row]:g}"
+        yield Problem(FOLLOW_UP, message, int(row) + 2, "end", f"{end[row]:g}")
 
 
 def record_problems(

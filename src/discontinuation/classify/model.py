@@ -389,7 +389,9 @@ def fit(
     events
         Canonical deteriorations: person; onset, or onset_earliest and onset_latest between which
         it lies; perhaps episode, detected, reinstated, resolved, resolution_censored. Only the
-        first of each person is classified.
+        first of each person is classified. Where neither onset nor limits are known, `detected`,
+        `reinstated`, `resolved` and follow-up bound it, and the notes count it; an event is left
+        out (no q, counted too) only if the doses end before it can have begun.
     people
         person, arm, and perhaps study.
     exposure
@@ -422,9 +424,11 @@ def fit(
     Raises
     ------
     InvalidInput
-        All of: missing columns, people who do not match, blank arms and studies, onsets that are
-        not known or lie outside follow-up, ratings other than 0 and 1, people without doses or a
-        drug without occupancy, arms without anybody at risk, no deterioration at all.
+        All of: missing columns, people who do not match, blank arms and studies, times that are
+        dates or no numbers, onsets outside follow-up, a course that turns back, ratings other than
+        0 and 1, people without doses or a drug without occupancy, arms without anybody at risk, no
+        deterioration at all; then maintenance arms whose median person lost more than half of
+        their protection by the doses given.
     """
     settings = settings or Settings()
     anchors = [maintenance] if isinstance(maintenance, str) else maintenance

@@ -96,9 +96,13 @@ def _timing(timing: float, row: object) -> str:
     last = float(row.last_reduction)  # type: ignore[attr-defined]
     if math.isnan(last):
         return text
+    first = float(row.onset_earliest) - last  # type: ignore[attr-defined]
     days = float(row.onset_latest) - last  # type: ignore[attr-defined]
     unit = "day" if days == 1 else "days"
-    return f"{text} (onset {days:g} {unit} after the last reduction)"
+    when = f"{days:g} {unit} after"
+    if days - first > 1:
+        when = f"{first:g} to {when}" if first >= 0 else f"{-first:g} days before to {when}"
+    return f"{text} (onset {when} the last reduction)"
 
 
 def speaks(what: str, addend: float) -> str:
