@@ -32,16 +32,18 @@ class Evidence:
     Attributes
     ----------
     likelihood_ratio
-        ``2 {l - l(alpha = 0)}`` without the priors.
+        ``2 {l - l(alpha = 0)}`` without the priors, at the two penalised maxima. As these are not
+        the maxima of l itself, the difference can come out below 0; it is then 0: nothing speaks
+        for withdrawal.
     label
         "not supported" (up to 10), "supported under the model" (up to 20) or "supported and
         robust" to the adversarial null models that were tried (methods F5). A calibrated null
         point above the statistic makes it "not supported".
     beside_nocebo, nocebo_gain
         The same statistic if nocebo may act in the blinded arms as well, and what allowing that
-        adds to the fit, ``2 {l(with) - l(without)}``. Where it adds more than 3.84 the smaller
-        of the two statistics decides the class: a nocebo effect of all blinded arms would
-        otherwise pass for withdrawal. NaN if nocebo is in the model anyway.
+        adds to the fit, ``2 {l(with) - l(without)}``, 0 where that is below 0. Where it adds more
+        than 3.84 the smaller of the two statistics decides the class: a nocebo effect of all
+        blinded arms would otherwise pass for withdrawal. NaN if nocebo is in the model anyway.
     null_point, p_value, draws
         95 % point of the statistic on trials of this design simulated without withdrawal, share
         of them that reach the statistic, and their number; NaN and 0 before `calibrate`.
@@ -111,9 +113,14 @@ def without_withdrawal(task: Task, blinded: BoolArray) -> Maximum:
     return search(null, first_guesses(null)[:1])[0]
 
 
+def _ratio(one: Maximum, other: Maximum) -> float:
+    """Twice the gain in log-likelihood; 0 where the priors turn it into a loss."""
+    return max(0.0, 2 * (one.found.log_likelihood - other.found.log_likelihood))
+
+
 def evidence_of(maximum: Maximum, null: Maximum) -> Evidence:
     """Compare a fit with the one without withdrawal."""
-    statistic = 2 * (maximum.found.log_likelihood - null.found.log_likelihood)
+    statistic = _ratio(maximum, null)
     return Evidence(statistic, evidence_label(statistic))
 
 
@@ -139,7 +146,7 @@ def beside_nocebo(
     third = maximise(task_of(task.observed, settings, blinded, kappa), theta)
     null = task_of(task.observed, settings, blinded, None, withdrawal=False)
     statistic = evidence_of(third, maximise(null, theta)).likelihood_ratio
-    gain = 2 * (third.found.log_likelihood - maximum.found.log_likelihood)
+    gain = _ratio(third, maximum)
     tried = replace(evidence, beside_nocebo=statistic, nocebo_gain=gain)
     return replace(tried, label=evidence_label(tried.deciding))
 
@@ -185,6 +192,6 @@ def kappa_test(
     start = maximum.found.theta
     free = maximise(task_of(task.observed, settings, blinded, None), start)
     fixed = maximise(task_of(task.observed, settings, blinded, 1.0), start)
-    statistic = max(0.0, 2 * (free.found.log_likelihood - fixed.found.log_likelihood))
+    statistic = _ratio(free, fixed)
     root = math.copysign(math.sqrt(statistic), free.found.theta[task.layout.kappa])
     return KappaTest(statistic, float(chdtrc(1, statistic)), root, float(ndtr(-root)))
