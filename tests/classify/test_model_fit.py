@@ -327,6 +327,38 @@ def test_few_events_are_said() -> None:
     assert {"W1", "W2", "few"} <= codes(result)
 
 
+def test_few_relapses_are_said_in_the_words_of_few_withdrawals() -> None:
+    """The same events with their causes exchanged in the fit."""
+    result = fitted()
+    probability = result.maximum.found.probability.copy()
+    probability[:, 1] = probability[:, 1] / probability[:, 1].sum() * 7.3
+    probability[:, 0] = 1 - probability[:, 1]
+    told = []
+    for columns in ([0, 1], [1, 0]):
+        found = replace(result.maximum.found, probability=probability[:, columns])
+        other = replace(result, maximum=replace(result.maximum, found=found))
+        told += [one.message for one in other.first_cautions if one.code == "few"]
+    assert told[0].startswith("7.3 events of relapse are expected, fewer than 20")
+    assert told[1] == told[0].replace("relapse", "withdrawal")
+    assert len(told) == 2
+
+
+def test_a_likelihood_ratio_is_never_below_0() -> None:
+    """Unpenalised likelihoods at penalised maxima can turn round where there is little data."""
+    trial = trial_of(SMALL)
+    for place in (0, 20, -1):
+        only = trial.deteriorations.iloc[[place]]
+        quiet = ~trial.people["person"].isin(trial.deteriorations["person"])
+        kept = trial.people.loc[quiet | trial.people["person"].isin(only["person"]), "person"]
+        parts = {name: table[table["person"].isin(kept)] for name, table in tables(trial).items()}
+        result = refit(trial, **parts | {"events": only})
+        evidence = result.evidence
+        raw = result.maximum.found.log_likelihood - result.null.found.log_likelihood
+        assert evidence.likelihood_ratio == max(0.0, 2 * raw)
+        assert evidence.nocebo_gain >= 0 and evidence.beside_nocebo >= 0
+        assert evidence.label == "not supported"
+
+
 def test_one_event_can_be_classified_but_nothing_claimed() -> None:
     trial = trial_of(SMALL)
     only = trial.deteriorations.iloc[[-1]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -33,7 +33,7 @@ from discontinuation.classify.excess_share import (
     pairs,
     shares,
 )
-from discontinuation.classify.hazards import RELAPSE
+from discontinuation.classify.hazards import NOCEBO, RELAPSE
 from discontinuation.classify.identifiability import (
     Caution,
     few_events,
@@ -62,7 +62,7 @@ FloatArray = npt.NDArray[np.float64]
 
 KAPPAS = (1.0, 1.5, 2.0, 3.0)  # shown where kappa cannot be estimated (methods B9, W4)
 FRAILTIES = (0.5, 1.0, 2.0)
-FEW_WITHDRAWALS = 20.0  # expected events below which limits should come from a bootstrap
+FEW_OF_A_CAUSE = 20.0  # expected events below which limits should come from a bootstrap
 SAME_HEIGHT = 2.0  # log-likelihood units within which two maxima count as alike
 FAR_APART = 0.1  # of psi_H between them
 ONE_PACE = "a single pace: kappa is not identified"
@@ -533,7 +533,7 @@ def _plain_shares(
 
 
 def _search_cautions(result: LatentCauseFit) -> list[Caution]:
-    """No convergence, two maxima that disagree, or too few withdrawals for the normal limits."""
+    """No convergence, two maxima that disagree, or too few events of a cause for normal limits."""
     found = []
     if not result.maximum.converged:
         found.append(Caution("search", "the search did not converge"))
@@ -549,14 +549,21 @@ def _search_cautions(result: LatentCauseFit) -> list[Caution]:
             message = "two solutions fit alike and differ in psi_H by more than 0.1"
             found.append(Caution("search", message))
             break
-    expected = float(result.maximum.found.probability[:, 0].sum())
-    if expected < FEW_WITHDRAWALS:
-        message = (
-            f"{expected:.1f} withdrawals are expected among the events, fewer than "
-            f"{FEW_WITHDRAWALS:g}: limits of psi should come from bootstrap_psi"
-        )
-        found.append(Caution("few", message))
+    found += _few_of_a_cause(result)
     return found
+
+
+def _few_of_a_cause(result: LatentCauseFit) -> Iterator[Caution]:
+    """Where q has its mass near one boundary, normal limits of psi do not hold (methods B8)."""
+    probability = result.maximum.found.probability
+    for place, cause in enumerate(result.task.causes):
+        expected = float(probability[:, place].sum())
+        if cause != NOCEBO and expected < FEW_OF_A_CAUSE:
+            message = (
+                f"{expected:.1f} events of {cause} are expected, fewer than {FEW_OF_A_CAUSE:g}: "
+                "limits of psi should come from bootstrap_psi"
+            )
+            yield Caution("few", message)
 
 
 def _resampled(data: Observed, random: np.random.Generator) -> FloatArray:
