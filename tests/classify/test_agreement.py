@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from discontinuation.classify.agreement import (
     agreement,
@@ -130,7 +131,9 @@ def test_ac1_and_alpha_keep_their_names_of_several_raters_at_two():
 
 def test_reasons_instead_of_numbers():
     alike = pd.DataFrame({"a": ["W"] * 5, "b": ["W"] * 5})
-    assert "only one category" in str(agreement(alike, "ac1", ["W", "R"]))
+    for name in ("cohen", "fleiss", "alpha"):
+        assert "only one category" in str(agreement(alike, name, ["W", "R"]))
+    assert "only one category" in str(agreement(alike, "ac1"))
     one_says_one = pd.DataFrame({"a": ["W"] * 4, "b": ["W", "R", "W", "R"]})
     assert "same of every case" in agreement(one_says_one, "cohen").reason
     assert agreement(one_says_one, "ac1").reason is None
@@ -138,7 +141,36 @@ def test_reasons_instead_of_numbers():
     assert "fewer than two" in agreement(apart, "alpha", ["W", "R"]).reason
 
 
+@pytest.mark.parametrize("raters", [2, 3])
+@pytest.mark.parametrize("category", ["W", "R"])
+def test_ac1_of_raters_who_say_the_same_of_every_case_is_1(raters, category):
+    alike = pd.DataFrame(dict.fromkeys([f"r{n}" for n in range(raters)], [category] * 30))
+    found = agreement(alike, "ac1", ["W", "R"])
+    assert (found.estimate, found.observed, found.expected, found.reason) == (1, 1, 0, None)
+    assert found.upper == 1
+    # 30 of 30 cases agree: the exact lower limit, where the standard error of 0 would give 1.
+    assert found.lower == pytest.approx(stats.beta.ppf(0.025, 30, 1))
+
+
+def test_the_interval_of_full_agreement_has_a_width():
+    same = pd.DataFrame({"a": ["W", "R"] * 10, "b": ["W", "R"] * 10})
+    for name in ("cohen", "ac1", "fleiss", "alpha"):
+        found = agreement(same, name, ["W", "R"])
+        assert found.estimate == pytest.approx(1) and found.upper == 1
+        limit = 1 - (1 - stats.beta.ppf(0.025, 20, 1)) / (1 - found.expected)
+        assert found.lower == pytest.approx(limit) and 0.6 < found.lower < 0.7
+
+
+@pytest.mark.parametrize("confidence", [2, 0, 1, "high", None, float("nan")])
+def test_a_confidence_that_cannot_be_is_refused(confidence):
+    same = pd.DataFrame({"a": ["W", "R"] * 10, "b": ["W", "R"] * 10})
+    with pytest.raises(InvalidInput, match="between 0 and 1"):
+        agreement(same, "ac1", confidence=confidence)
+
+
 def test_bad_input():
+    with pytest.raises(InvalidInput, match="allowed: a table"):
+        agreement([["W", "R"]], "ac1")
     frame = pd.DataFrame({"a": ["W", "X"], "b": ["W", "R"]})
     with pytest.raises(InvalidInput, match="'X'"):
         agreement(frame, "ac1", ["W", "R"])

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from discontinuation.classify.arguments import share_problems, table_problems
 from discontinuation.problems import Problem, allowed_values, refuse
 
 FloatArray = npt.NDArray[np.float64]
@@ -78,19 +79,23 @@ def agreement(
     categories
         What a rating can be; those that occur where it is left out. AC1 depends on it.
     confidence
-        Level of the interval: t with one degree of freedom less than cases, cut at 1.
+        Level of the interval: t with one degree of freedom less than cases, cut at 1. Where all
+        ratings agree the standard error is 0 and says nothing; the lower limit is then that of
+        the share of cases that agree (exact, n of n), with chance agreement as estimated.
 
     Returns
     -------
     Agreement
-        Without an estimate where fewer than two cases have two ratings or only one category
-        occurs; nor Cohen's kappa where one rater says the same of every case, for it is then 0
-        whatever the other says.
+        Without an estimate where fewer than two cases have two ratings; nor a kappa or alpha where
+        only one category occurs, for it is then 0 over 0 (AC1 is 1, if `categories` names others
+        that could have occurred); nor Cohen's kappa where one rater says the same of every case,
+        for it is then 0 whatever the other says.
 
     Raises
     ------
     InvalidInput
-        Unknown coefficients and categories, too few raters.
+        Ratings that are no table, unknown coefficients and categories, too few raters, a
+        confidence outside 0 to 1.
 
     Notes
     -----
@@ -105,6 +110,7 @@ def agreement(
     doi:10.1348/000711006X126600. Gwet. Handbook of Inter-Rater Reliability, 4th edition, 2014.
     Krippendorff. Content Analysis, 3rd edition, 2013, chapter 12.
     """
+    refuse([*table_problems("agreement", ratings), *share_problems("agreement", confidence)])
     known = _categories(ratings, categories)
     refuse(_problems(ratings, coefficient, known))
     counts = _counts(ratings, known)
@@ -113,7 +119,8 @@ def agreement(
     name = COEFFICIENTS[coefficient]
     if len(both) < 2:
         return _none(name, len(both), confidence, "fewer than two cases have two ratings")
-    if (both.sum(axis=0) > 0).sum() < 2:
+    alike = (both.sum(axis=0) > 0).sum() < 2
+    if alike and (coefficient != "ac1" or len(known) < 2):
         return _none(name, len(both), confidence, "only one category occurs")
     if coefficient == "cohen" and (ratings.loc[rated == 2].nunique() < 2).any():
         return _none(name, len(both), confidence, "one of the raters says the same of every case")
@@ -127,6 +134,8 @@ def agreement(
         freedom = int((rated >= 1).sum()) - 1
     observed, expected, estimate, error = found
     half = stats.t.isf((1 - confidence) / 2, freedom) * error
+    if observed > 1 - 1e-12:
+        half = (1 - ((1 - confidence) / 2) ** (1 / len(both))) / (1 - expected)
     return Agreement(
         name, len(both), observed, expected, estimate, error,
         max(estimate - half, -1.0), min(estimate + half, 1.0), confidence,
