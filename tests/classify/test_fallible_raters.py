@@ -139,3 +139,15 @@ def test_bad_input():
     said = "\n".join(map(str, refusal.value.problems))
     assert len(refusal.value.problems) == 3
     assert "'?'" in said and "nobody rated" in said and "one for each case" in said
+
+
+def test_a_frame_without_cases_and_numbers_that_cannot_be_are_refused_together():
+    empty = pd.DataFrame({"a": [], "b": [], "c": []})
+    for frame in (empty, pd.DataFrame(), pd.DataFrame(index=[0, 1])):
+        with pytest.raises(InvalidInput, match="there is no case"):
+            fallible_raters(frame, ["W", "R"], seed=1)
+    with pytest.raises(InvalidInput) as caught:
+        fallible_raters(empty, ["W", "R"], seed="a", resamples=0, confidence=95)
+    assert "4 problems" in str(caught.value)
+    with pytest.raises(InvalidInput, match="allowed: a table"):
+        fallible_raters([["W"]], ["W", "R"], seed=1)

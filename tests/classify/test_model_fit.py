@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -814,6 +815,86 @@ def test_an_arm_without_anybody_at_risk_is_refused() -> None:
     items = trial.assessments[~trial.assessments["person"].isin(taper)]
     message = problems_of(events=events, follow_up=follow, items=items)
     assert "nobody of this arm is at risk" in message
+
+
+def test_other_things_in_the_place_of_tables_are_named_together() -> None:
+    trial = trial_of(SMALL)
+    message = problems_of(events=None, people=[1, 2], exposure=trial.doses, settings={"kappa": 1})
+    assert "4 problems" in message
+    assert "events: 'NoneType': allowed: a table" in message
+    assert "people: 'list': allowed: a table" in message
+    assert "exposure: 'DataFrame': allowed: what exposure_of returns" in message
+    assert "settings: 'dict': allowed: Settings(...)" in message
+    one = {"simulated": exposure_of_trial(trial), "other": None}
+    assert "exposure, column other: 'NoneType'" in problems_of(exposure=one)
+    twice = pd.concat([trial.follow_up, trial.follow_up[["end"]]], axis=1)
+    assert "several columns of this name" in problems_of(follow_up=twice)
+
+
+def test_one_arm_can_be_named_without_a_list_and_arms_can_be_numbers() -> None:
+    trial = trial_of(SMALL)
+    people = trial.people.assign(arm=trial.people["arm"].map({"maintain": 0, "abrupt": 1}))
+    people["arm"] = people["arm"].fillna(2).astype(int)
+    arms = refit(trial, people=people, maintenance=0, blinded=1)
+    assert arms.task.observed.arms["maintenance"].tolist() == [True, False, False]
+    assert arms.blinded.tolist() == [False, True, False]
+    assert "allowed: 0, 1, 2" in problems_of(people=people, maintenance=[5])
+    assert refit(trial, blinded="abrupt").blinded.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda fit: fit.impute("x"),
+        lambda fit: fit.impute(2.5),
+        lambda fit: fit.impute(1),
+        lambda fit: fit.impute(5, -1),
+        lambda fit: fit.impute(5, "a"),
+        lambda fit: fit.relapse_effects(0),
+        lambda fit: fit.calibrated(0),
+        lambda fit: fit.calibrated(3, None),
+        lambda fit: fit.bootstrap_psi(0),
+        lambda fit: fit.bootstrap_psi(True),
+    ],
+)
+def test_numbers_of_draws_and_seeds_that_cannot_be_are_refused(
+    call: Callable[[LatentCauseFit], object],
+) -> None:
+    with pytest.raises(InvalidInput, match=r"1 problem .*\n.*allowed: a whole number"):
+        call(fitted(SMALL, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("log_tau", 5),
+        ("log_tau", Normal("x", 1.0)),  # type: ignore[arg-type]
+        ("horizons", 5),
+        ("horizons", ("x",)),
+        ("horizons", ()),
+        ("relapse_cuts", 5),
+        ("relapse_cuts", "56"),
+        ("starts", 5),
+        ("starts", (14.0, 2.0)),
+        ("items", {"a": 0.5}),
+        ("items", 0.5),
+        ("item", None),
+        ("grades", 3),
+        ("nocebo", "yes"),
+        ("confidence", "high"),
+        ("kappa", True),
+    ],
+)
+def test_a_setting_of_another_kind_is_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(InvalidInput, match=name.rstrip("s")) as caught:
+        Settings(**{name: value})  # type: ignore[arg-type]
+    assert "1 problem " in str(caught.value)
+
+
+def test_a_unit_that_cannot_be_is_refused() -> None:
+    for days in (0, -7.0, "week"):
+        with pytest.raises(InvalidInput, match="allowed: a number above 0"):
+            Settings().in_unit(days)  # type: ignore[arg-type]
 
 
 def test_settings_that_cannot_be_are_refused_together() -> None:

@@ -89,3 +89,12 @@ def test_what_the_fit_does_not_know_is_refused(fitted, trials):
         scored(fitted, trial, items=other)
     with pytest.raises(InvalidInput, match=r"'third'.*is not in the fit"):
         scored(fitted, trial, people=elsewhere)
+
+
+def test_something_else_than_a_fit_is_refused(trials):
+    trial = trials[0]
+    with pytest.raises(InvalidInput) as caught:
+        score(None, None, trial.people, trial.doses, follow_up=trial.follow_up)
+    message = str(caught.value)
+    assert "3 problems" in message
+    assert "fitted: 'NoneType': allowed: a fit" in message

@@ -201,3 +201,27 @@ def test_bad_input():
         reliability_curve([0.5], [1], 0)
     with pytest.raises(InvalidInput, match="below 1"):
         decision_curve([0.5], [1], [1.0])
+
+
+def test_words_in_the_place_of_numbers_are_named_with_their_rows():
+    with pytest.raises(InvalidInput) as caught:
+        validate(["a", 0.2, None], [0, "W", 1], bins=2.5, confidence=2, lower="x")
+    message = str(caught.value)
+    assert "6 problems" in message
+    for said in (
+        "row 1, column q: 'a'",
+        "row 3, column q: 'None'",
+        "row 2, column is_withdrawal: 'W'",
+        "column lower, upper",
+        "column bins: '2.5'",
+        "column confidence: '2'",
+    ):
+        assert said in message
+    for measure in (auc, calibration, decisions, reliability_curve):
+        with pytest.raises(InvalidInput, match="column confidence"):
+            measure([0.1, 0.9], [0, 1], confidence=0)
+    with pytest.raises(InvalidInput, match="above 0 and below 1"):
+        decision_curve([0.1, 0.9], [0, 1], ["x"])
+    nullable = pd.Series([0.2, 0.7, 0.4], dtype="Float64")
+    whole = pd.Series([0, 1, 1], dtype="Int64")
+    assert auc(nullable, whole).value == auc([0.2, 0.7, 0.4], [0, 1, 1]).value

@@ -17,6 +17,22 @@ def is_number(value: Any) -> bool:
     return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
+def kind_problems(file: str, value: object, kind: type, rule: str) -> Iterator[Problem]:
+    """Something else in the place of an object of some class.
+
+    Parameters
+    ----------
+    file, value
+        What to call it, and what was given.
+    kind
+        The class.
+    rule
+        What is allowed, in words.
+    """
+    if not isinstance(value, kind):
+        yield Problem(file, rule, value=type(value).__name__)
+
+
 def table_problems(file: str, value: object) -> Iterator[Problem]:
     """Something else in the place of a table.
 
@@ -27,8 +43,7 @@ def table_problems(file: str, value: object) -> Iterator[Problem]:
     value
         What was given.
     """
-    if not isinstance(value, pd.DataFrame):
-        yield Problem(file, "allowed: a table (pandas DataFrame)", value=type(value).__name__)
+    return kind_problems(file, value, pd.DataFrame, "allowed: a table (pandas DataFrame)")
 
 
 def whole_number_problems(file: str, name: str, value: Any, least: int) -> Iterator[Problem]:
@@ -45,7 +60,7 @@ def whole_number_problems(file: str, name: str, value: Any, least: int) -> Itera
     """
     whole = not isinstance(value, bool) and isinstance(value, Integral)
     if not whole or int(value) < least:
-        rule = f"allowed: a whole number of at least {least}"
+        rule = f"allowed: a whole number, {least} or more"
         yield Problem(file, rule, column=name, value=str(value))
 
 

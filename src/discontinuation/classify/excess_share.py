@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
 
-from discontinuation.classify.arm_curves import ArmCurves
+from discontinuation.classify.arm_curves import ArmCurves, arm_curves
 from discontinuation.classify.hazards import RELAPSE, WITHDRAWAL
-from discontinuation.classify.likelihood import Task
+from discontinuation.classify.likelihood import Expectation, Task
 
 FloatArray = npt.NDArray[np.float64]
 Part = tuple[float, FloatArray]
@@ -176,6 +176,30 @@ def _difference(one: Part, other: Part) -> Part:
 def _risk(cumulative: Part) -> Part:
     survival = math.exp(-cumulative[0])
     return 1 - survival, survival * cumulative[1]
+
+
+def plain_shares(
+    found: Expectation, task: Task
+) -> list[tuple[tuple[str, str, float], float, float, float]]:
+    """psi_H of every stopping arm with an anchor: names, share, withdrawal, excess.
+
+    Parameters
+    ----------
+    found
+        Likelihood at the parameters.
+    task
+        The model.
+    """
+    curves = arm_curves(found, task)
+    rows = []
+    for arm, reference, horizon, steps in pairs(curves, task):
+        if reference is None:
+            continue
+        top, bottom = numerators(curves[arm], curves[reference], steps)["psi_H"]
+        names = task.observed.arms.iloc[arm]
+        share = top[0] / bottom[0] if bottom[0] > 0 else math.nan
+        rows.append(((names["study"], names["arm"], horizon), share, top[0], bottom[0]))
+    return rows
 
 
 def incidences(curves: list[ArmCurves], covariance: FloatArray, task: Task) -> pd.DataFrame:

@@ -11,6 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discontinuation.classify.arguments import (
+    share_problems,
+    table_problems,
+    whole_number_problems,
+)
 from discontinuation.problems import Problem, allowed_values, refuse
 from discontinuation.seeds import random_stream
 
@@ -116,14 +121,23 @@ def fallible_raters(
     Raises
     ------
     InvalidInput
-        Unknown categories, groups that do not match, cases without any rating.
+        No cases, unknown categories, groups that do not match, cases without any rating, a seed,
+        number of resamples or confidence that cannot be.
 
     References
     ----------
     Dawid, Skene. Appl Stat 1979;28:20-28. Hui, Walter. Biometrics 1980;36:167-171. Allman,
     Matias, Rhodes. Ann Stat 2009;37:3099-3132 (identifiability).
     """
-    refuse(_problems(ratings, categories, groups))
+    refuse(table_problems("ratings", ratings))
+    refuse(
+        [
+            *_problems(ratings, categories, groups),
+            *whole_number_problems("fallible raters", "seed", seed, 0),
+            *whole_number_problems("fallible raters", "resamples", resamples, 2),
+            *share_problems("fallible raters", confidence),
+        ]
+    )
     names = pd.Series(EVERYBODY, ratings.index) if groups is None else groups.astype(str)
     codes, known = pd.factorize(names, sort=True)
     data = _patterns(ratings, categories, np.asarray(codes, dtype=np.int64))
@@ -153,13 +167,15 @@ def fallible_raters(
 def _problems(
     ratings: pd.DataFrame, categories: Sequence[str], groups: pd.Series | None
 ) -> Iterator[Problem]:
+    if not ratings.size:
+        yield Problem("ratings", "there is no case, or no rater, so there is nothing to estimate")
     if len(set(categories)) < 2:
         yield Problem("ratings", "allowed: two categories or more")
     for column in ratings:
         for value in sorted({str(one) for one in ratings[column].dropna()} - set(categories)):
             said = allowed_values(list(categories), value)
             yield Problem("ratings", said, None, str(column), value)
-    for row in np.flatnonzero(ratings.isna().all(axis=1)):
+    for row in np.flatnonzero(ratings.isna().all(axis=1)) if ratings.size else ():
         yield Problem("ratings", "nobody rated the case", int(row) + 2)
     if groups is not None and (not groups.index.equals(ratings.index) or groups.isna().any()):
         yield Problem("groups", "allowed: one for each case, none of them blank")

@@ -17,6 +17,7 @@ from discontinuation.classify.given_problems import (
     event_problems,
     exposure_problems,
     follow_up_problems,
+    input_kind_problems,
     item_problems,
     person_problems,
     record_problems,
@@ -96,6 +97,7 @@ def check_given(
     InvalidInput
         All problems at once; values are looked at once the columns are there.
     """
+    refuse(input_kind_problems(events, people, exposure, items, follow_up))
     refuse(column_problems(events, people, items, follow_up))
     people = people.reset_index(drop=True)
     if "study" not in people:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discontinuation.classify.arguments import table_problems
 from discontinuation.classify.given_times import EVENT_TIMES, time_of, time_problems
 from discontinuation.exposure.trajectories import Exposure
 from discontinuation.problems import Problem, allowed_values
@@ -16,6 +17,21 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 EVENTS, PEOPLE, FOLLOW_UP, ITEMS = "events", "people", "follow_up", "items"
+
+
+def input_kind_problems(
+    events: object, people: object, exposure: object, items: object, follow_up: object
+) -> Iterator[Problem]:
+    """Something else in the place of tables and exposures."""
+    tables = {EVENTS: events, PEOPLE: people, FOLLOW_UP: follow_up}
+    for file, table in (tables if items is None else {**tables, ITEMS: items}).items():
+        yield from table_problems(file, table)
+    by_study = exposure if isinstance(exposure, Mapping) else {None: exposure}
+    for study, one in by_study.items():
+        if not isinstance(one, Exposure):
+            rule = "allowed: what exposure_of returns, or one for each study by its name"
+            place = None if study is None else str(study)
+            yield Problem("exposure", rule, column=place, value=type(one).__name__)
 
 
 def column_problems(
@@ -33,6 +49,9 @@ def column_problems(
         for column in columns:
             if column not in tables[file]:
                 yield Problem(file, "this column is missing", column=column)
+        names = tables[file].columns
+        for column in names[names.duplicated()].unique():
+            yield Problem(file, "there are several columns of this name", column=str(column))
     if "onset" not in events and not {"onset_earliest", "onset_latest"} <= set(events):
         message = "neither the onset nor its limits (onset_earliest, onset_latest) are there"
         yield Problem(EVENTS, message, column="onset")
@@ -56,7 +75,7 @@ def person_problems(
     for column in ("person", "arm", "study"):
         if column in people:
             for row in np.flatnonzero(_is_blank(people[column])):
-                yield Problem(PEOPLE, f"is blank; everybody has a {column}", int(row) + 2, column)
+                yield Problem(PEOPLE, "is blank and must not be", int(row) + 2, column)
     for file, table in ((PEOPLE, people), (FOLLOW_UP, follow_up)):
         for row in np.flatnonzero(table["person"].duplicated() & table["person"].notna()):
             person = str(table["person"].iloc[row])

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discontinuation.classify.arguments import whole_number_problems
 from discontinuation.classify.likelihood import Task, expect
 from discontinuation.classify.observed import Observed
-from discontinuation.problems import Problem, refuse
+from discontinuation.problems import refuse
 from discontinuation.seeds import random_stream
 from discontinuation.survival.combining import Combined, combine
 
@@ -79,7 +80,7 @@ def impute_causes(
     m
         How many imputations, at least 2.
     seed
-        Of the draws.
+        Of the draws, 0 or more.
     draw
         Whether parameters are drawn; if not the imputation is improper, and its intervals are
         too short.
@@ -87,10 +88,14 @@ def impute_causes(
     Raises
     ------
     InvalidInput
-        Fewer than two imputations.
+        Fewer than two imputations; numbers of them and seeds that are not whole.
     """
-    if m < 2:
-        refuse([Problem("imputation", "at least two are needed", column="m", value=str(m))])
+    refuse(
+        [
+            *whole_number_problems("imputation", "m", m, 2),
+            *whole_number_problems("imputation", "seed", seed, 0),
+        ]
+    )
     random = random_stream(seed, "classify", "imputed causes")
     free = task.free
     root = np.linalg.cholesky(covariance[np.ix_(free, free)])

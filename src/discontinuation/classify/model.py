@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from discontinuation.classify.anchors import anchor_cautions, anchor_problems
+from discontinuation.classify.arguments import kind_problems, whole_number_problems
 from discontinuation.classify.arm_curves import ArmCurves, arm_curves
 from discontinuation.classify.em import Maximum, maximise, search
 from discontinuation.classify.estimates import parameter_table
@@ -29,11 +30,11 @@ from discontinuation.classify.evidence import (
 from discontinuation.classify.excess_share import (
     NO_ANCHOR,
     incidences,
-    numerators,
-    pairs,
+    plain_shares,
     shares,
 )
-from discontinuation.classify.hazards import NOCEBO, RELAPSE
+from discontinuation.classify.given_problems import input_kind_problems
+from discontinuation.classify.hazards import RELAPSE
 from discontinuation.classify.identifiability import (
     Caution,
     few_events,
@@ -50,6 +51,7 @@ from discontinuation.classify.likelihood import Task, task_of
 from discontinuation.classify.lower_bound import share_bound
 from discontinuation.classify.observed import Observed, observe
 from discontinuation.classify.relapse_effects import effects_beside
+from discontinuation.classify.search_check import search_cautions
 from discontinuation.classify.settings import Settings
 from discontinuation.classify.simulated_null import simulate_null
 from discontinuation.classify.why import probabilities
@@ -62,9 +64,6 @@ FloatArray = npt.NDArray[np.float64]
 
 KAPPAS = (1.0, 1.5, 2.0, 3.0)  # shown where kappa cannot be estimated (methods B9, W4)
 FRAILTIES = (0.5, 1.0, 2.0)
-FEW_OF_A_CAUSE = 20.0  # expected events below which limits should come from a bootstrap
-SAME_HEIGHT = 2.0  # log-likelihood units within which two maxima count as alike
-FAR_APART = 0.1  # of psi_H between them
 ONE_PACE = "a single pace: kappa is not identified"
 
 
@@ -197,7 +196,7 @@ class LatentCauseFit:
         for name, eta, frailty in variants:
             task = replace_task(self.task, self.blinded, kappa, eta, frailty)
             at = self.maximum if name == "main" else maximise(task, self.maximum.found.theta)
-            for names, psi, top, bottom in _plain_shares(at, task):
+            for names, psi, top, bottom in plain_shares(at.found, task):
                 rows.append((name, *names, psi, top, bottom, at.found.log_likelihood))
         columns = ["variant", "study", "arm", "horizon", "psi_H", "withdrawal", "excess"]
         return pd.DataFrame(rows, columns=[*columns, "log_likelihood"])
@@ -226,7 +225,7 @@ class LatentCauseFit:
                 "leave it out, are too high: fit with Settings(nocebo=True)"
             )
             found.append(Caution("nocebo", message))
-        found += _search_cautions(self)
+        found += search_cautions(self.maximum, self.maxima, self.task)
         return found
 
     @cached_property
@@ -247,7 +246,12 @@ class LatentCauseFit:
         m
             How many imputations, at least 2.
         seed
-            Of the draws.
+            Of the draws, 0 or more.
+
+        Raises
+        ------
+        InvalidInput
+            Other numbers of imputations and seeds.
         """
         theta = self.maximum.found.theta
         return impute_causes(theta, self.covariance, self.task, m, seed)
@@ -280,10 +284,16 @@ class LatentCauseFit:
         Parameters
         ----------
         draws
-            Simulated trials.
+            Simulated trials, at least 1.
         seed
-            Of the simulation.
+            Of the simulation, 0 or more.
+
+        Raises
+        ------
+        InvalidInput
+            Draws and seeds that are not whole numbers.
         """
+        refuse(_draw_problems("calibration", draws, 1, seed))
         random = random_stream(seed, "classify", "null")
         statistics = []
         for _ in range(draws):
@@ -304,22 +314,28 @@ class LatentCauseFit:
         Parameters
         ----------
         draws
-            Resamples; each is fitted from the estimates.
+            Resamples, at least 2; each is fitted from the estimates.
         seed
-            Of the resampling.
+            Of the resampling, 0 or more.
 
         Returns
         -------
         DataFrame
             study, arm, horizon, psi_H, lower, upper, draws (those with an excess above 0).
+
+        Raises
+        ------
+        InvalidInput
+            Draws and seeds that are not whole numbers.
         """
+        refuse(_draw_problems("bootstrap", draws, 2, seed))
         random = random_stream(seed, "classify", "bootstrap")
         data, theta = self.task.observed, self.maximum.found.theta
         rows = []
         for _ in range(draws):
             resampled = data.reweighted(_resampled(data, random))
             task = replace(self.task, observed=resampled)
-            for names, psi, _, bottom in _plain_shares(maximise(task, theta), task):
+            for names, psi, _, bottom in plain_shares(maximise(task, theta).found, task):
                 rows.append((*names, psi if bottom > 0 else np.nan))
         keys = ["study", "arm", "horizon"]
         drawn = pd.DataFrame(rows, columns=[*keys, "psi_H"]).dropna()
@@ -329,7 +345,7 @@ class LatentCauseFit:
             lower=lambda x: x.quantile(tail), upper=lambda x: x.quantile(1 - tail), draws="size"
         )
         point = pd.DataFrame(
-            [(*names, psi) for names, psi, *_ in _plain_shares(self.maximum, self.task)],
+            [(*names, psi) for names, psi, *_ in plain_shares(self.maximum.found, self.task)],
             columns=[*keys, "psi_H"],
         )
         return point.merge(limits.reset_index(), on=keys, how="left")
@@ -424,22 +440,23 @@ def fit(
     Raises
     ------
     InvalidInput
-        All of: missing columns, people who do not match, blank arms and studies, times that are
+        All of: other things in the place of tables, exposures and settings; then all of: missing
+        columns, people who do not match, blank arms and studies, times that are
         dates or no numbers, onsets outside follow-up, a course that turns back, ratings other than
         0 and 1, people without doses or a drug without occupancy, arms without anybody at risk, no
         deterioration at all; then maintenance arms whose median person lost more than half of
         their protection by the doses given.
     """
-    settings = settings or Settings()
-    anchors = [maintenance] if isinstance(maintenance, str) else maintenance
+    settings = Settings() if settings is None else settings
+    rule = "allowed: Settings(...), from discontinuation.classify"
+    refuse(
+        [
+            *kind_problems("settings", settings, Settings, rule),
+            *input_kind_problems(events, people, exposure, items, follow_up),
+        ]
+    )
     observed = observe(
-        events,
-        people,
-        exposure,
-        items,
-        follow_up,
-        None if anchors is None else list(anchors),
-        settings,
+        events, people, exposure, items, follow_up, _arm_names(maintenance), settings
     )
     refuse(anchor_problems(observed))
     return fit_observed(observed, settings, _blinded(observed, blinded), _set_points(exposure))
@@ -483,8 +500,24 @@ def replace_task(
     return task_of(task.observed, task.settings, blinded, kappa, eta=eta, frailty=frailty)
 
 
-def _blinded(observed: Observed, blinded: Sequence[str] | None) -> npt.NDArray[np.bool_]:
-    names = observed.arms["arm"]
+def _arm_names(given: object) -> list[str] | None:
+    """Names of arms, one or several, as arms are named: as text."""
+    if given is None:
+        return None
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        return [str(given)]
+    return [str(name) for name in given]
+
+
+def _draw_problems(place: str, draws: int, least: int, seed: int) -> list[Problem]:
+    return [
+        *whole_number_problems(place, "draws", draws, least),
+        *whole_number_problems(place, "seed", seed, 0),
+    ]
+
+
+def _blinded(observed: Observed, given: Sequence[str] | None) -> npt.NDArray[np.bool_]:
+    names, blinded = observed.arms["arm"], _arm_names(given)
     if blinded is None:
         return np.ones(len(names), dtype=bool)
     known = sorted(names.unique())
@@ -493,7 +526,7 @@ def _blinded(observed: Observed, blinded: Sequence[str] | None) -> npt.NDArray[n
         for name in blinded
         if name not in known
     )
-    return np.asarray(names.isin(list(blinded)), dtype=bool)
+    return np.asarray(names.isin(blinded), dtype=bool)
 
 
 def _set_points(exposure: Exposure | Mapping[str, Exposure]) -> FloatArray:
@@ -514,56 +547,6 @@ def _covariance(maximum: Maximum, task: Task) -> tuple[FloatArray, FloatArray]:
     free = np.ix_(task.free, task.free)
     covariance[free] = np.linalg.inv(total[free])
     return covariance, information
-
-
-def _plain_shares(
-    maximum: Maximum, task: Task
-) -> list[tuple[tuple[str, str, float], float, float, float]]:
-    """psi_H of every stopping arm with an anchor: names, share, withdrawal, excess."""
-    curves = arm_curves(maximum.found, task)
-    rows = []
-    for arm, reference, horizon, steps in pairs(curves, task):
-        if reference is None:
-            continue
-        top, bottom = numerators(curves[arm], curves[reference], steps)["psi_H"]
-        names = task.observed.arms.iloc[arm]
-        share = top[0] / bottom[0] if bottom[0] > 0 else math.nan
-        rows.append(((names["study"], names["arm"], horizon), share, top[0], bottom[0]))
-    return rows
-
-
-def _search_cautions(result: LatentCauseFit) -> list[Caution]:
-    """No convergence, two maxima that disagree, or too few events of a cause for normal limits."""
-    found = []
-    if not result.maximum.converged:
-        found.append(Caution("search", "the search did not converge"))
-    best = _plain_shares(result.maximum, result.task)
-    for other in result.maxima[1:]:
-        near = result.maximum.found.penalised - other.found.penalised < SAME_HEIGHT
-        shares_there = _plain_shares(other, result.task) if near else []
-        if any(
-            not abs(one[1] - two[1]) <= FAR_APART
-            for one, two in zip(best, shares_there, strict=False)
-            if np.isfinite(one[1])
-        ):
-            message = "two solutions fit alike and differ in psi_H by more than 0.1"
-            found.append(Caution("search", message))
-            break
-    found += _few_of_a_cause(result)
-    return found
-
-
-def _few_of_a_cause(result: LatentCauseFit) -> Iterator[Caution]:
-    """Where q has its mass near one boundary, normal limits of psi do not hold (methods B8)."""
-    probability = result.maximum.found.probability
-    for place, cause in enumerate(result.task.causes):
-        expected = float(probability[:, place].sum())
-        if cause != NOCEBO and expected < FEW_OF_A_CAUSE:
-            message = (
-                f"{expected:.1f} events of {cause} are expected, fewer than {FEW_OF_A_CAUSE:g}: "
-                "limits of psi should come from bootstrap_psi"
-            )
-            yield Caution("few", message)
 
 
 def _resampled(data: Observed, random: np.random.Generator) -> FloatArray:

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from discontinuation.classify.arguments import kind_problems
+from discontinuation.classify.given_problems import input_kind_problems
 from discontinuation.classify.hazards import grid_of
 from discontinuation.classify.likelihood import Task, expect
 from discontinuation.classify.model import LatentCauseFit
@@ -52,6 +54,13 @@ def score(
     InvalidInput
         What `fit` refuses of tables; studies and symptoms that the fit does not know.
     """
+    rule = "allowed: a fit, from discontinuation.classify.fit"
+    refuse(
+        [
+            *kind_problems("fitted", fitted, LatentCauseFit, rule),
+            *input_kind_problems(events, people, exposure, items, follow_up),
+        ]
+    )
     task = fitted.task
     observed = observe(events, people, exposure, items, follow_up, [], task.settings)
     refuse(_unknown(observed, task))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from numbers import Real
 
+from discontinuation.classify.arguments import is_number, share_problems, whole_number_problems
 from discontinuation.problems import Problem, refuse
 
 PLACE = "classification settings"
@@ -163,7 +163,14 @@ class Settings:
         ----------
         days
             Length of that unit in the present one, for example 7 for weeks instead of days.
+
+        Raises
+        ------
+        InvalidInput
+            A length that is no number above 0.
         """
+        if not (is_number(days) and days > 0):
+            refuse([_problem("unit", "allowed: a number above 0", days)])
         log = math.log(days)
         longer = ("log_tau", "log_resolution_withdrawal", "log_resolution_relapse")
         rates = ("log_alpha", "log_baseline", "log_nocebo")
@@ -190,36 +197,77 @@ def _problems(settings: Settings) -> Iterator[Problem]:
     yield from _number_problems(settings)
     for entry in fields(settings):
         value = getattr(settings, entry.name)
-        if isinstance(value, Normal) and not (math.isfinite(value.mean) and value.sd > 0):
-            yield _problem(entry.name, "allowed: a finite mean and an sd above 0", value)
-    cuts = settings.relapse_cuts
-    if any(later <= earlier for earlier, later in zip((0.0, *cuts), cuts, strict=False)):
-        yield _problem("relapse_cuts", "the cuts must rise, from above 0", cuts)
-    if not settings.starts or not all(tau > 0 and kappa > 0 for tau, kappa in settings.starts):
+        if isinstance(entry.default, Normal) and not _is_normal(value):
+            yield _problem(entry.name, "allowed: a Normal with a finite mean, an sd above 0", value)
+        if isinstance(entry.default, bool) and not isinstance(value, bool):
+            yield _problem(entry.name, "allowed: True or False", value)
+    cuts = _numbers(settings.relapse_cuts)
+    if cuts is None or any(b <= a for a, b in zip((0.0, *cuts), cuts, strict=False)):
+        yield _problem("relapse_cuts", "the cuts must rise, from above 0", settings.relapse_cuts)
+    if not _are_starts(settings.starts):
         yield _problem("starts", "allowed: pairs (tau, kappa) above 0", settings.starts)
-    if not settings.horizons or not all(horizon > 0 for horizon in settings.horizons):
-        yield _problem("horizons", "allowed: times above 0", settings.horizons)
-    for name, highest in settings.grades.items():
-        if not isinstance(highest, int) or isinstance(highest, bool) or highest < 2:
+    horizons = _numbers(settings.horizons)
+    if not horizons or min(horizons) <= 0:
+        yield _problem("horizons", "allowed: times above 0, such as (182, 364)", settings.horizons)
+    yield from _symptom_problems(settings)
+
+
+def _symptom_problems(settings: Settings) -> Iterator[Problem]:
+    for column in ("grades", "items"):
+        value = getattr(settings, column)
+        if not isinstance(value, Mapping):
+            yield _problem(column, "allowed: one for each symptom, by its name", value)
+    grades = settings.grades if isinstance(settings.grades, Mapping) else {}
+    for name, highest in grades.items():
+        if list(whole_number_problems(PLACE, name, highest, 2)):
             yield _problem(f"grades[{name}]", "allowed: a whole number of at least 2", highest)
-    for name, prior in (("item", settings.item), *settings.items.items()):
-        weights = (prior.withdrawal_weight, prior.relapse_weight)
-        if not (0 < prior.withdrawal < 1 and 0 < prior.relapse < 1 and min(weights) > 0):
-            rule = "allowed: probabilities between 0 and 1 and weights above 0"
+    named = settings.items if isinstance(settings.items, Mapping) else {}
+    for name, prior in (("item", settings.item), *named.items()):
+        if not _is_item_prior(prior):
+            rule = "allowed: an ItemPrior, its probabilities between 0 and 1, its weights above 0"
             yield _problem(f"items.{name}", rule, prior)
 
 
 def _number_problems(settings: Settings) -> Iterator[Problem]:
     for name in _ABOVE_0 + (("kappa",) if settings.kappa is not None else ()):
         value = getattr(settings, name)
-        if not (isinstance(value, Real) and math.isfinite(value) and float(value) > 0):
+        if not (is_number(value) and value > 0):
             yield _problem(name, "allowed: a number above 0", value)
     for name in _SHARES:
-        value = getattr(settings, name)
-        if not (isinstance(value, Real) and 0 < float(value) < 1):
-            yield _problem(name, "allowed: a number between 0 and 1", value)
-    if not settings.relapse_at < settings.withdrawal_at:
+        yield from share_problems(PLACE, getattr(settings, name), name)
+    limits = (settings.relapse_at, settings.withdrawal_at)
+    if all(map(is_number, limits)) and not limits[0] < limits[1]:
         yield _problem("relapse_at", "must be below withdrawal_at", settings.relapse_at)
+
+
+def _is_normal(value: object) -> bool:
+    return (
+        isinstance(value, Normal) and is_number(value.mean) and is_number(value.sd) and value.sd > 0
+    )
+
+
+def _is_item_prior(value: object) -> bool:
+    if not isinstance(value, ItemPrior):
+        return False
+    shares = (value.withdrawal, value.relapse)
+    weights = (value.withdrawal_weight, value.relapse_weight)
+    return all(is_number(one) for one in (*shares, *weights)) and (
+        min(shares) > 0 and max(shares) < 1 and min(weights) > 0
+    )
+
+
+def _are_starts(value: object) -> bool:
+    pairs = list(value) if isinstance(value, Iterable) else []
+    found = [_numbers(pair) for pair in pairs]
+    return bool(found) and all(pair and len(pair) == 2 and min(pair) > 0 for pair in found)
+
+
+def _numbers(value: object) -> list[float] | None:
+    """The numbers of a sequence; None if it is something else."""
+    if not isinstance(value, Iterable):
+        return None
+    found = list(value)
+    return found if all(is_number(one) for one in found) else None
 
 
 def _problem(column: str, message: str, value: object) -> Problem:

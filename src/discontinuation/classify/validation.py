@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special, stats
 
+from discontinuation.classify.arguments import is_number, share_problems, whole_number_problems
 from discontinuation.problems import Problem, refuse
 from discontinuation.symptoms.onset import wilson
 
@@ -109,10 +110,10 @@ def validate(
     ------
     InvalidInput
         Probabilities outside 0 to 1, labels other than 0 and 1, lengths that differ, limits in the
-        wrong order.
+        wrong order, bins and a confidence that cannot be; all at once.
     """
-    p, y = _checked(q, is_withdrawal)
-    refuse(_limit_problems(lower, upper))
+    further = [*_limit_problems(lower, upper), *_bin_problems(bins)]
+    p, y = _checked(q, is_withdrawal, [*further, *_confidence_problems(confidence)])
     intercept, slope = calibration(p, y, confidence)
     brier = brier_parts(p, y, bins)
     found = {
@@ -143,26 +144,51 @@ def _row(name: str, one: Estimate) -> dict[str, object]:
     }
 
 
-def _checked(q: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    p, y = np.asarray(q, dtype=float).ravel(), np.asarray(truth, dtype=float).ravel()
-    refuse(_value_problems(p, y))
+def _checked(
+    q: npt.ArrayLike, truth: npt.ArrayLike, further: Iterable[Problem] = ()
+) -> tuple[FloatArray, FloatArray]:
+    p, y = _as_numbers(q), _as_numbers(truth)
+    refuse([*_value_problems(p, y, _as_given(q), _as_given(truth)), *further])
     return p, y
 
 
-def _value_problems(p: FloatArray, y: FloatArray) -> Iterator[Problem]:
+def _as_given(values: npt.ArrayLike) -> npt.NDArray[np.object_]:
+    return np.asarray(values, dtype=object).ravel()
+
+
+def _as_numbers(values: npt.ArrayLike) -> FloatArray:
+    """Numbers, and NaN for anything else."""
+    try:
+        return np.asarray(values, dtype=float).ravel()
+    except (TypeError, ValueError):
+        found = pd.to_numeric(pd.Series(_as_given(values)), errors="coerce")
+        return np.asarray(found.to_numpy(dtype=float, na_value=np.nan))
+
+
+def _value_problems(
+    p: FloatArray,
+    y: FloatArray,
+    q: npt.NDArray[np.object_],
+    truth: npt.NDArray[np.object_],
+) -> Iterator[Problem]:
     if len(p) != len(y) or not len(p):
         yield Problem("validation", f"{len(p)} probabilities for {len(y)} labels")
     for row in np.flatnonzero(~((p >= 0) & (p <= 1))):
         message = "allowed: a number from 0 to 1"
-        yield Problem("validation", message, int(row) + 1, "q", str(p[row]))
+        yield Problem("validation", message, int(row) + 1, "q", str(q[row]))
     for row in np.flatnonzero(~np.isin(y, [0.0, 1.0])):
-        yield Problem("validation", "allowed: 0 or 1", int(row) + 1, "is_withdrawal", str(y[row]))
+        said = str(truth[row])
+        yield Problem("validation", "allowed: 0 or 1", int(row) + 1, "is_withdrawal", said)
 
 
 def _limit_problems(lower: float, upper: float) -> Iterator[Problem]:
-    if not 0 <= lower < upper <= 1:
-        yield Problem("validation", "allowed: 0 <= lower < upper <= 1", None, "lower, upper",
-                      f"{lower:g}, {upper:g}")  # fmt: skip
+    if not (is_number(lower) and is_number(upper) and 0 <= lower < upper <= 1):
+        rule, said = "allowed: 0 <= lower < upper <= 1", f"{lower}, {upper}"
+        yield Problem("validation", rule, None, "lower, upper", said)
+
+
+def _confidence_problems(confidence: float) -> Iterator[Problem]:
+    return share_problems("validation", confidence)
 
 
 def decisions(
@@ -187,8 +213,8 @@ def decisions(
         specificity: of all withdrawals called withdrawal, of all relapses called relapse (the
         undecided count against both). Of those called: right. Undecided: of all.
     """
-    p, y = _checked(q, is_withdrawal)
-    refuse(_limit_problems(lower, upper))
+    further = [*_limit_problems(lower, upper), *_confidence_problems(confidence)]
+    p, y = _checked(q, is_withdrawal, further)
     called_w, called_r = p >= upper, p <= lower
     withdrawal, relapse = y == 1, y == 0
     measures = (
@@ -229,7 +255,7 @@ def auc(q: npt.ArrayLike, is_withdrawal: npt.ArrayLike, confidence: float = 0.95
     DeLong, DeLong, Clarke-Pearson. Biometrics 1988;44:837-845. Sun, Xu. IEEE Signal Process Lett
     2014;21:1389-1393 (midranks). Pepe 2003, section 5.2 (logit).
     """
-    p, y = _checked(q, is_withdrawal)
+    p, y = _checked(q, is_withdrawal, _confidence_problems(confidence))
     area, cases, controls = _placements(p, y)
     if min(len(cases), len(controls)) == 0:
         return _nothing(len(p), "one of the causes does not occur")
@@ -265,7 +291,7 @@ def compare_auc(
     ----------
     DeLong, DeLong, Clarke-Pearson. Biometrics 1988;44:837-845.
     """
-    one, y = _checked(first, is_withdrawal)
+    one, y = _checked(first, is_withdrawal, _confidence_problems(confidence))
     two, _ = _checked(second, is_withdrawal)
     areas, cases, controls = zip(*(_placements(p, y) for p in (one, two)), strict=True)
     if min(len(cases[0]), len(controls[0])) < 2:
@@ -309,7 +335,7 @@ def calibration(
     ----------
     Van Calster and others. BMC Medicine 2019;17:230, doi:10.1186/s12916-019-1466-7.
     """
-    p, y = _checked(q, is_withdrawal)
+    p, y = _checked(q, is_withdrawal, _confidence_problems(confidence))
     if len(np.unique(y)) < 2:
         nothing = _nothing(len(p), "one of the causes does not occur")
         return nothing, nothing
@@ -374,8 +400,8 @@ def reliability_curve(
         One row per bin that holds cases: predicted (mean q), observed (share of withdrawal),
         lower, upper (Wilson), n.
     """
-    p, y = _checked(q, is_withdrawal)
-    refuse(_bin_problems(bins))
+    further = [*_bin_problems(bins), *_confidence_problems(confidence)]
+    p, y = _checked(q, is_withdrawal, further)
     groups = pd.DataFrame({"p": p, "y": y}).groupby(_bin_of(p, bins, kind))
     predicted, observed = groups["p"].mean().to_numpy(), groups["y"].mean().to_numpy()
     n = groups["y"].size().to_numpy()
@@ -386,8 +412,7 @@ def reliability_curve(
 
 
 def _bin_problems(bins: int) -> Iterator[Problem]:
-    if bins < 1:
-        yield Problem("validation", "allowed: 1 or more", None, "bins", str(bins))
+    return whole_number_problems("validation", "bins", bins, 1)
 
 
 def _bin_of(p: FloatArray, bins: int, kind: Bins) -> npt.NDArray[np.int64]:
@@ -429,8 +454,7 @@ def brier_parts(
     Murphy. J Appl Meteorol 1973;12:595-600. Stephenson, Coelho, Jolliffe. Weather Forecast
     2008;23:752-757 (the part within bins).
     """
-    p, y = _checked(q, is_withdrawal)
-    refuse(_bin_problems(bins))
+    p, y = _checked(q, is_withdrawal, _bin_problems(bins))
     frame = pd.DataFrame({"p": p, "y": y})
     groups = frame.groupby(_bin_of(p, bins, kind))
     mean_p, mean_y = groups["p"].transform("mean"), groups["y"].transform("mean")
@@ -468,7 +492,7 @@ def decision_curve(
     Vickers, Elkin. Med Decis Making 2006;26:565-574.
     """
     p, y = _checked(q, is_withdrawal)
-    grid = np.arange(1, 100) / 100 if thresholds is None else np.asarray(thresholds, dtype=float)
+    grid = np.arange(1, 100) / 100 if thresholds is None else _as_numbers(thresholds)
     refuse(
         Problem("validation", "allowed: above 0 and below 1", None, "thresholds", f"{one:g}")
         for one in grid
