@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from discontinuation.design._daily import FloatArray
+from discontinuation.design._numbers import column_problems
 from discontinuation.design.strategies import DAYS, SLACK, BoolArray, TargetTrial
 from discontinuation.problems import Problem
 
@@ -159,13 +160,8 @@ def dispensing_problems(dispensings: pd.DataFrame) -> Iterator[Problem]:
         return
     if not len(dispensings):
         yield Problem("dispensings", "there are none")
-    for name in COLUMNS[1:]:
-        numbers = pd.to_numeric(dispensings[name], errors="coerce").to_numpy(dtype=float)
-        wrong = ~np.isfinite(numbers) | ((numbers <= 0) if name != "day" else False)
-        rule = "allowed: a number" if name == "day" else "allowed: a number above 0"
-        for row in np.flatnonzero(wrong)[:5]:
-            value = str(dispensings[name].iloc[row])
-            yield Problem("dispensings", rule, int(row) + 2, name, value)
+    yield from column_problems("dispensings", dispensings, ("day",))
+    yield from column_problems("dispensings", dispensings, COLUMNS[2:], above_0=True)
     twice = dispensings.duplicated(["person", "day"])
     for row in np.flatnonzero(twice)[:5]:
         rule = "two dispensings to one person on a day; give the dose that they make together"

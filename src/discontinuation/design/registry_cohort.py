@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from discontinuation.design._daily import FloatArray
+from discontinuation.design._numbers import LISTED, column_problems
 from discontinuation.design.cloning import Cohort
 from discontinuation.design.dispensing import dispensing_problems, held_doses
 from discontinuation.design.strategies import DAYS, TargetTrial
 from discontinuation.problems import Problem, allowed_values, refuse
 
 Names = npt.NDArray[np.object_]
-LISTED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ def build_cohort(
 def _first_outcome(events: pd.DataFrame, people: Names, definition: str) -> FloatArray:
     chosen = events.loc[events["definition"] == definition]
     first = chosen.groupby("person")["detected"].min().reindex(people)
-    return first.fillna(np.inf).to_numpy(dtype=float)
+    return np.asarray(first.astype(float).fillna(np.inf), dtype=np.float64)
 
 
 def _covariates(
@@ -201,7 +201,8 @@ def _problems(
         twice = getattr(tables, name)["person"].duplicated()
         for row in np.flatnonzero(twice)[:LISTED]:
             yield Problem(name, "this person has two rows", int(row) + 2, "person")
-    yield from _number_problems(tables)
+    yield from _number_problems(tables, covariates)
+    yield from _person_problems(tables)
     known = [str(value) for value in tables.deteriorations["definition"].unique()]
     if definition not in known:
         rule = allowed_values(known, definition)
@@ -209,22 +210,28 @@ def _problems(
     measured = [] if tables.measures is None else list(tables.measures.columns)
     possible = [str(name) for name in (*tables.people.columns, *measured)]
     possible = [name for name in possible if name not in ("person", "day")]
-    for name in covariates:
+    for name in dict.fromkeys(covariates):
+        if list(covariates).count(name) > 1:
+            yield Problem("covariates", "is named twice; name it once", value=str(name))
         if name not in possible:
             yield Problem("covariates", allowed_values(possible, name), value=name)
 
 
-def _number_problems(tables: RegistryTables) -> Iterator[Problem]:
-    numbers = {"follow_up": ("start", "end"), "deteriorations": ("detected",)}
-    if tables.measures is not None:
-        numbers["measures"] = ("day",)
-    for table, names in numbers.items():
-        frame = getattr(tables, table)
-        for name in names:
-            values = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float)
-            for row in np.flatnonzero(~np.isfinite(values))[:LISTED]:
-                value = str(frame[name].iloc[row])
-                yield Problem(table, "allowed: a number", int(row) + 2, name, value)
+def _number_problems(tables: RegistryTables, covariates: Sequence[str]) -> Iterator[Problem]:
+    yield from column_problems("follow_up", tables.follow_up, ("start", "end"))
+    yield from column_problems("deteriorations", tables.deteriorations, ("detected",))
+    if tables.measures is None:
+        return
+    yield from column_problems("measures", tables.measures, ("day",))
+    changing = [
+        name
+        for name in dict.fromkeys(covariates)
+        if name in tables.measures and name not in tables.people and name != "day"
+    ]
+    yield from column_problems("measures", tables.measures, changing, blanks=True)
+
+
+def _person_problems(tables: RegistryTables) -> Iterator[Problem]:
     alone = ~tables.people["person"].isin(tables.follow_up["person"])
     for person in tables.people.loc[alone, "person"][:LISTED]:
         yield Problem("follow_up", f"person {person}: has no row")
