@@ -78,3 +78,35 @@ def test_impossible_trials_are_refused():
         TargetTrial((STOP,))
     with pytest.raises(InvalidInput, match="falling shares"):
         TargetTrial((STOP, Strategy("up", "taper", (0.2, 0.5))))
+
+
+@pytest.mark.parametrize(
+    ("changed", "column"),
+    [
+        ({"weeks": 0}, "weeks"),
+        ({"weeks": -3}, "weeks"),
+        ({"weeks": 4.0}, "weeks"),
+        ({"dose_mg": 0}, "dose_mg"),
+        ({"dose_mg": float("nan")}, "dose_mg"),
+        ({"ed50_mg": "2.7"}, "ed50_mg"),
+        ({"occupancy_max": 1.5}, "occupancy_max"),
+        ({"hill": -1}, "hill"),
+    ],
+)
+def test_floors_of_no_weeks_or_of_no_drug_are_refused(changed, column):
+    with pytest.raises(InvalidInput) as caught:
+        hyperbolic_floor(**({"weeks": 4, "dose_mg": 20, "ed50_mg": 2.7} | changed))
+    assert [one.column for one in caught.value.problems] == [column]
+    with pytest.raises(InvalidInput, match="weeks"):
+        straight_floor(0)
+
+
+def test_a_trial_of_the_wrong_kinds_is_refused():
+    for weeks in (True, 52.0, "52"):
+        with pytest.raises(InvalidInput, match="a whole number"):
+            TargetTrial((CONTINUE, STOP), weeks=weeks)
+    for lowest in (None, ("x",), (float("nan"),)):
+        with pytest.raises(InvalidInput, match="allowed: numbers"):
+            TargetTrial((CONTINUE, Strategy("b", "taper", lowest)))
+    with pytest.raises(InvalidInput, match="kind"):
+        TargetTrial((CONTINUE, Strategy("b", None)))

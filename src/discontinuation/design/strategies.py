@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from discontinuation.design._daily import FloatArray, dose_for_occupancy, occupancy
+from discontinuation.design._numbers import is_number, is_whole
 from discontinuation.problems import Problem, allowed_values, refuse
 
 Kind = Literal["continue", "stop", "taper"]
@@ -85,7 +86,14 @@ class TargetTrial:
 
 
 def straight_floor(weeks: int) -> tuple[float, ...]:
-    """Shares of the full dose of a straight line over some weeks, the first step taken."""
+    """Shares of the full dose of a straight line over some weeks, the first step taken.
+
+    Raises
+    ------
+    InvalidInput
+        Fewer weeks than one.
+    """
+    refuse(_floor_problems(weeks, {}))
     return tuple(float(left) for left in 1 - np.arange(1, weeks + 1) / weeks)
 
 
@@ -102,7 +110,14 @@ def hyperbolic_floor(
         The full dose.
     ed50_mg, occupancy_max, hill
         Occupancy curve (methods B1).
+
+    Raises
+    ------
+    InvalidInput
+        Fewer weeks than one; a dose or a curve that no drug has.
     """
+    known = {"dose_mg": dose_mg, "ed50_mg": ed50_mg, "occupancy_max": occupancy_max, "hill": hill}
+    refuse(_floor_problems(weeks, known))
     drug = (ed50_mg, occupancy_max, hill)
     full = occupancy(np.array(float(dose_mg)), *drug)
     doses = dose_for_occupancy(np.array(straight_floor(weeks)) * full, *drug)
@@ -158,11 +173,22 @@ def _first(wrong: BoolArray) -> IntArray:
     return first
 
 
+def _floor_problems(weeks: Any, drug: dict[str, Any]) -> Iterator[Problem]:
+    if not is_whole(weeks, 1):
+        rule = "allowed: a whole number of at least 1"
+        yield Problem("lowest doses", rule, None, "weeks", str(weeks))
+    for name, value in drug.items():
+        most = 1.0 if name == "occupancy_max" else np.inf
+        if not (is_number(value) and 0 < value <= most):
+            rule = "allowed: a number above 0" + (", at most 1" if most == 1 else "")
+            yield Problem("lowest doses", rule, None, name, str(value))
+
+
 def _problems(trial: TargetTrial) -> Iterator[Problem]:
     least = {"weeks": 1, "grace_weeks": 0, "gap_weeks": 0, "stable_days": 1}
     for name, low in least.items():
         value = getattr(trial, name)
-        if not (isinstance(value, int | np.integer) and value >= low):
+        if not is_whole(value, low):
             rule = f"allowed: a whole number of at least {low}"
             yield Problem(PLACE, rule, None, name, str(value))
             return
@@ -181,8 +207,12 @@ def _problems(trial: TargetTrial) -> Iterator[Problem]:
 def _strategy_problems(strategy: Strategy, trial: TargetTrial) -> Iterator[Problem]:
     place = f"strategy {strategy.name!r}"
     if strategy.kind not in get_args(Kind):
-        rule = allowed_values(get_args(Kind), strategy.kind)
-        yield Problem(place, rule, None, "kind", strategy.kind)
+        kind = str(strategy.kind)
+        yield Problem(place, allowed_values(get_args(Kind), kind), None, "kind", kind)
+    given = strategy.lowest
+    if not (isinstance(given, tuple | list) and all(is_number(share) for share in given)):
+        yield Problem(place, "allowed: numbers", None, "lowest", str(strategy.lowest))
+        return
     lowest = np.asarray(strategy.lowest, dtype=float)
     if strategy.kind != "taper" and lowest.size:
         yield Problem(place, "only a taper has a lowest dose", column="lowest")
