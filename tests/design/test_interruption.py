@@ -130,6 +130,17 @@ def test_randomisation_keeps_its_size_whatever_the_autocorrelation():
     assert abs(size - expected) < 3 * np.sqrt(expected * (1 - expected) / 1000)
 
 
+def test_randomisation_tests_that_nobody_responds_not_that_the_mean_is_0():
+    design, nobody = replace(DESIGN, people=8, blocks=3), replace(RESPONSE, rise_points=0.0)
+    varied = interruption_power(design, replace(nobody, rise_sd=6.0), 200).summary
+    sharp = interruption_power(design, replace(nobody, rise_sd=0.0), 200).summary
+    size = [one.set_index("measure").loc["P < 0.05 by randomisation"] for one in (varied, sharp)]
+    assert size[0]["estimate"] > 0.05 + 3 * size[0]["mcse"]
+    assert size[1]["estimate"] < 0.05 + 3 * size[1]["mcse"]
+    cover = varied.set_index("measure").loc["coverage"]
+    assert abs(cover["estimate"] - 0.95) < 3 * cover["mcse"]  # the interval is about the mean
+
+
 def test_a_precise_trial_says_none_and_a_small_one_cannot_tell():
     nothing = replace(RESPONSE, rise_points=0.0, rise_sd=0.0)
     precise = interruption_power(replace(DESIGN, people=20, blocks=4), nothing, 100)
@@ -207,3 +218,59 @@ def test_bad_data_are_refused_with_every_reason():
     assert "one period of each" in text
     with pytest.raises(InvalidInput, match="missing"):
         analyse_interruptions(scores.drop(columns="day"), periods, design)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("window_days", ("a", 3)),
+        ("window_days", (3,)),
+        ("window_days", None),
+        ("window_days", (1.5, 9.5)),
+        ("window_days", (False, 9)),
+        ("people", True),
+        ("blocks", 3.0),
+        ("confidence", "x"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_refused_by_name(option, value):
+    with pytest.raises(InvalidInput) as caught:
+        InterruptionDesign(**{option: value})
+    (found,) = caught.value.problems
+    assert (found.column, found.value) == (option, str(value))
+
+
+def test_numbers_of_trials_must_be_whole():
+    for wrong in (1, 20.5, "20", float("nan")):
+        with pytest.raises(InvalidInput, match="replicates"):
+            interruption_power(DESIGN, RESPONSE, wrong)
+    with pytest.raises(InvalidInput) as caught:
+        blocks_needed(DESIGN, RESPONSE, probability="x", most=2.5)
+    assert [one.column for one in caught.value.problems] == ["probability", "most"]
+
+
+def test_text_and_blanks_in_the_data_are_refused_by_row():
+    design, scores, periods = made_up(2, 2, 1.0)
+    as_text = scores.assign(day=scores["day"].astype(str), value=scores["value"].astype(str))
+    with pytest.raises(InvalidInput, match=r"scores, row 2, column day: '0': .*not text"):
+        analyse_interruptions(as_text, periods, design)
+    for column in ("person", "block", "condition"):
+        blank = periods.astype({column: object})
+        blank.loc[3, column] = None
+        with pytest.raises(InvalidInput, match=f"periods, row 5, column {column}"):
+            analyse_interruptions(scores, blank, design)
+
+
+def test_periods_that_overlap_are_refused_by_row():
+    """With the same ratings on both sides every difference would be 0, and the error too."""
+    design, scores, periods = made_up(2, 2, 1.0)
+    with pytest.raises(InvalidInput) as caught:
+        analyse_interruptions(scores, periods.assign(start=14), design)
+    assert {one.row for one in caught.value.problems} == {3, 4, 5, 7, 8}
+    assert "of row 2" in str(caught.value)
+    close = periods.copy()
+    close.loc[1, "start"] = close.loc[0, "start"] + 9  # its window ends before the tenth day
+    with pytest.raises(InvalidInput, match=r"row 3, column start.* 9 days after"):
+        analyse_interruptions(scores, close, design)
+    close.loc[1, "start"] += 1
+    assert analyse_interruptions(scores, close, design).overall.blocks == 4

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from discontinuation.design._daily import FloatArray, level, occupancy, set_point, withdrawal_drive
+from discontinuation.design._numbers import is_number
 from discontinuation.design.interruption import (
     EXACT_BLOCKS,
     BoolArray,
     InterruptionDesign,
-    is_number,
     orders_of,
     signed,
     window_means,

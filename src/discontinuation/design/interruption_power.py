@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from discontinuation.design._daily import FloatArray
+from discontinuation.design._numbers import is_number, is_whole
 from discontinuation.design.interruption import (
     CONCLUSIONS,
     PLACE,
@@ -111,8 +112,7 @@ def interruption_power(
         Fewer than two replicates; a single person with one block, who shows no spread.
     """
     problems = list(_spread_problems(design))
-    if replicates < 2:
-        problems.append(Problem(PLACE, "allowed: 2 or more", None, "replicates", str(replicates)))
+    problems += _count_problems(replicates=replicates)
     refuse(problems)
     truth = expected_difference(design, response)
     at_once = max(1, CELLS // (design.people * design.days))
@@ -258,8 +258,14 @@ def _search_problems(conclusion: str, probability: float, most: int) -> Iterator
     if conclusion not in CONCLUSIONS:
         rule = allowed_values(CONCLUSIONS, conclusion)
         yield Problem(PLACE, rule, None, "conclusion", conclusion)
-    if not 0 < probability < 1:
+    if not (is_number(probability) and 0 < probability < 1):
         rule = "allowed: a number between 0 and 1"
         yield Problem(PLACE, rule, None, "probability", str(probability))
-    if most < 2:
-        yield Problem(PLACE, "allowed: 2 or more", None, "most", str(most))
+    yield from _count_problems(most=most)
+
+
+def _count_problems(**counts: int) -> Iterator[Problem]:
+    for name, value in counts.items():
+        if not is_whole(value, 2):
+            rule = "allowed: a whole number of at least 2"
+            yield Problem(PLACE, rule, None, name, str(value))
