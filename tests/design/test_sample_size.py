@@ -35,3 +35,30 @@ def test_every_impossible_value_is_named():
     ]
     with pytest.raises(InvalidInput, match="half of the level"):
         schoenfeld_events(0.7, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "column"),
+    [
+        ((100, (-0.5, 1.0)), "risks"),
+        ((100, (0.5,)), "risks"),
+        ((100, (0.5, "x")), "risks"),
+        ((-3, (0.5, 0.5)), "events"),
+        ((float("nan"), (0.5, 0.5)), "events"),
+        ((100, (0.5, 0.5), 2), "share"),
+    ],
+)
+def test_people_are_not_worked_out_from_what_cannot_be(arguments, column):
+    with pytest.raises(InvalidInput) as invalid:
+        people_for(*arguments)
+    assert [problem.column for problem in invalid.value.problems] == [column]
+
+
+def test_an_interval_needs_events():
+    for events in (0, -1, "80"):
+        with pytest.raises(InvalidInput, match="events"):
+            interval_ratio(events)
+    with pytest.raises(InvalidInput, match="share"):
+        interval_ratio(80, 1.5)
+    with pytest.raises(InvalidInput, match="hazard_ratio"):
+        schoenfeld_events("x")
