@@ -198,7 +198,7 @@ def survival(folder: Path) -> int:
 
 
 def emulation(folder: Path) -> int:
-    """Clone-censor-weight of three strategies with 20 bootstrap samples, everybody in memory."""
+    """Clone-censor-weight of three strategies with a jackknife of 20 groups, everybody in memory."""
     names = ("people", "dispensings", "follow_up", "deteriorations", "measures")
     tables = RegistryTables(*(ds.dataset(folder / name).to_table().to_pandas() for name in names))
     drug = RegistryScenario().hazards
@@ -208,7 +208,7 @@ def emulation(folder: Path) -> int:
         Strategy("stop", "stop"),
         Strategy("taper", "taper", lowest),
     )
-    found = emulate(tables, TargetTrial(strategies), COVARIATES, DEFINITION, replicates=20)
+    found = emulate(tables, TargetTrial(strategies), COVARIATES, DEFINITION)
     print(found.risks[["strategy", "events", "risk", "risk_lower", "risk_upper"]].round(3))
     return int(found.flow["people"].iloc[-1])
 

@@ -50,7 +50,7 @@ def tables():
 
 @pytest.fixture(scope="module")
 def emulation(tables):
-    return emulate(tables, TRIAL, COVARIATES, DEFINITION, replicates=40)
+    return emulate(tables, TRIAL, COVARIATES, DEFINITION)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_weights_balance_what_was_unbalanced(emulation):
 
 def test_without_an_effect_no_difference_is_found():
     made = tables_of(draw_registry(NULL, 1))
-    found = emulate(made, TRIAL, COVARIATES, DEFINITION, replicates=40, relevant_difference=0.3)
+    found = emulate(made, TRIAL, COVARIATES, DEFINITION, relevant_difference=0.3)
     risk = found.contrasts.query("measure == 'risk_difference'")
     assert (risk["estimate"].abs() < 3 * risk["se"]).all()
     assert set(risk["conclusion"]) <= {"no difference shown", "no difference of 0.3 or more"}
@@ -109,7 +109,7 @@ def test_without_an_effect_no_difference_is_found():
 
 
 def test_a_negative_control_shows_no_difference(tables):
-    found = emulate(tables, TRIAL, COVARIATES, CONTROL, replicates=25)
+    found = emulate(tables, TRIAL, COVARIATES, CONTROL)
     risk = found.contrasts.query("measure == 'risk_difference'")
     assert (risk["estimate"].abs() < 3 * risk["se"]).all(), risk
 
@@ -172,15 +172,41 @@ def test_covariates_that_separate_are_refused_in_words():
 def test_same_seed_same_intervals():
     made = tables_of(draw_registry(replace(SCENARIO, people=3000), 1))
     one, again, other = (
-        emulate(made, TRIAL, COVARIATES, DEFINITION, replicates=20, seed=seed).contrasts
-        for seed in (1, 1, 2)
+        emulate(made, TRIAL, COVARIATES, DEFINITION, seed=seed).contrasts for seed in (1, 1, 2)
     )
     pd.testing.assert_frame_equal(one, again)
     assert (one["lower"] != other["lower"]).all()
 
 
+def test_the_bootstrap_agrees_with_the_jackknife():
+    made, trial = tables_of(draw_registry(replace(SCENARIO, people=3000), 1)), (CONTINUE, TAPER)
+    drawn, emulation = (
+        emulate(made, TargetTrial(trial), COVARIATES, DEFINITION, replicates=replicates)
+        for replicates in (200, None)
+    )
+    assert drawn.resampling.in_words() == "bootstrap of 200 samples of people"
+    pair = ["strategy", "reference", "measure"]
+    both = drawn.contrasts.merge(emulation.contrasts, on=pair, suffixes=("", "_jackknife"))
+    assert (both["estimate"] == both["estimate_jackknife"]).all()
+    ratio = both["se"] / both["se_jackknife"]
+    assert ((ratio > 0.5) & (ratio < 1.6)).all(), ratio  # an error of 1 / sqrt(38) for one of them
+
+
+def test_intervals_of_the_jackknife_cover_the_truth():
+    """40 small registries; docs/design.md says what larger ones gave."""
+    trial = TargetTrial((CONTINUE, STOP))
+    scenario = replace(SCENARIO, people=2000)
+    true = truth_of(SCENARIO, trial, people=20_000, seed=9).contrasts["truth"][0]
+    made = (tables_of(draw_registry(scenario, seed)) for seed in range(1, 41))
+    found = pd.concat(emulate(one, trial, COVARIATES, DEFINITION).contrasts[:1] for one in made)
+    covered = ((found["lower"] <= true) & (true <= found["upper"])).mean()
+    assert abs(covered - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 40)
+    spread = found["estimate"].std(ddof=1)
+    assert abs(found["se"].mean() / spread - 1) < 3 / np.sqrt(2 * 39)
+
+
 def test_truncation_bounds_the_weights(tables, emulation):
-    found = emulate(tables, TRIAL, COVARIATES, DEFINITION, replicates=20, truncate=0.01)
+    found = emulate(tables, TRIAL, COVARIATES, DEFINITION, truncate=0.01)
     assert found.weights["largest_weight"].max() < emulation.weights["largest_weight"].max()
 
 

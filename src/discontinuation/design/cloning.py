@@ -138,7 +138,10 @@ def fit_models(
 
 
 def follow_weights(
-    clones: Clones, fitted: list[FloatArray], truncate: float | None = None
+    clones: Clones,
+    fitted: list[FloatArray],
+    truncate: float | None = None,
+    counts: FloatArray | None = None,
 ) -> FloatArray:
     """Inverse probability of still following the strategy, shape (n, weeks).
 
@@ -148,6 +151,8 @@ def follow_weights(
         The clones and their models.
     truncate
         Share of the largest weights that is set to the smallest of them.
+    counts
+        How often each person is there, whole, shape (n,); None: once.
 
     Returns
     -------
@@ -160,7 +165,11 @@ def follow_weights(
     np.cumsum(logs, axis=1, out=logs)
     weights = np.where(clones.followed, np.exp(-logs), 0.0)
     if truncate:
-        limit = np.quantile(weights[clones.followed], 1 - truncate)
+        held = weights[clones.followed]
+        if counts is not None:  # who is not in a sample has no part in where it is cut
+            times = np.broadcast_to(counts[:, None], weights.shape)[clones.followed]
+            held = np.repeat(held, times.astype(np.int64))
+        limit = np.quantile(held, 1 - truncate)
         np.minimum(weights, limit, out=weights)
     return weights
 

@@ -140,7 +140,7 @@ def _methods(done: Emulation) -> list[TargetItem]:
             "analysis",
             "Kaplan-Meier of those who follow their strategy, weighted for deviations",
             "cloning, artificial censoring, weights from pooled logistic regressions by state, "
-            f"bootstrap of {done.replicates} samples of people; unweighted results beside them",
+            f"{done.resampling.in_words()}; unweighted results beside them",
         ),
     }  # fmt: skip
     return [

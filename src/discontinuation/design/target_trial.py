@@ -9,7 +9,7 @@ does. It compares strategies and advises nobody.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -26,17 +26,21 @@ from discontinuation.design.cloning import (
     follow_weights,
     weighted_curve,
 )
+from discontinuation.design.emulation_checks import (
+    empty_strategies,
+    following,
+    notes_on,
+    option_problems,
+    outcomes,
+    too_short,
+)
+from discontinuation.design.emulation_intervals import Resampled, Resampling, resample
 from discontinuation.design.registry_cohort import RegistryTables, build_cohort
 from discontinuation.design.strategies import DAYS, TargetTrial
-from discontinuation.problems import InvalidInput, Problem, refuse
-from discontinuation.seeds import random_stream
+from discontinuation.problems import refuse
 from discontinuation.survival.e_values import e_value
 from discontinuation.survival.weighting import diagnose
 
-FEWEST_FOLLOWING = 10
-SMALL_SIZE = 50.0  # an effective number of people below which results are called fragile
-LARGE_WEIGHT = 50.0
-UNBALANCED = 0.1
 MEASURES = ("risk_difference", "risk_ratio", "rmst_difference")
 
 
@@ -73,8 +77,10 @@ class Emulation:
         time zero: group, people, events, risk. It is biased, and stands here as a warning.
     notes
         What must be known before the numbers are used.
-    confidence, replicates, failed, seed
-        Bootstrap of people: level, samples, samples that could not be analysed.
+    resampling
+        How the intervals were made: groups, replicates, confidence, seed.
+    failed
+        Samples of people that could not be analysed.
     """
 
     trial: TargetTrial
@@ -89,10 +95,8 @@ class Emulation:
     models: pd.DataFrame
     naive: pd.DataFrame
     notes: tuple[str, ...]
-    confidence: float
-    replicates: int
+    resampling: Resampling
     failed: int
-    seed: int
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -109,7 +113,8 @@ def emulate(
     truncate: float | None = None,
     relevant_difference: float | None = None,
     confidence: float = 0.95,
-    replicates: int = 500,
+    groups: int = 20,
+    replicates: int | None = None,
     seed: int = 1,
 ) -> Emulation:
     """Emulate a target trial by cloning, censoring and weighting.
@@ -132,11 +137,17 @@ def emulate(
         Smallest difference in risk that would matter; with it a conclusion can be ``"none of that
         size"``.
     confidence
-        Level of the percentile intervals.
+        Level of the intervals.
+    groups
+        Random groups of people, 10 or more, each left out once by the delete-a-group jackknife;
+        all models are fitted again. Limits are those of t with one degree of freedom less than
+        groups, of a risk ratio on the log scale.
     replicates
-        Bootstrap samples of people, at least 20; all models are fitted again in each.
+        Bootstrap samples of people with percentile intervals in place of the jackknife, 200 or
+        more; None: the jackknife. Where few people stand for many the bootstrap is too sure of
+        itself: docs/design.md has the figures.
     seed
-        Of the bootstrap.
+        Of the groups or samples.
 
     Returns
     -------
@@ -146,18 +157,21 @@ def emulate(
     ------
     InvalidInput
         Tables that cannot be used, options that make no sense, nobody eligible; a strategy that
-        hardly anybody follows or under which nobody has the event, covariates that tell without
-        error who follows it.
+        fewer than 10 people follow beyond the grace period or to the last day, or under which
+        nobody has the event, covariates that tell without error who follows it.
 
     References
     ----------
     Hernan MA, Robins JM. Am J Epidemiol 2016;183:758-764 (target trial); Cain LE et al. Int J
-    Biostat 2010;6:18 (grace period); Cashin AG et al. BMJ 2025;390:e087179 (TARGET).
+    Biostat 2010;6:18 (grace period); Cashin AG et al. BMJ 2025;390:e087179 (TARGET); Kott PS.
+    J Off Stat 2001;17:521-526 (delete-a-group jackknife).
     """
-    refuse(_option_problems(truncate, relevant_difference, confidence, replicates))
+    how = Resampling(groups, replicates, confidence, seed)
+    refuse(option_problems(truncate, relevant_difference, how))
     cohort, flow = build_cohort(tables, trial, covariates, definition)
     clones = [clone(cohort, strategy, trial) for strategy in trial.strategies]
-    refuse(_empty_strategies(cohort, clones, trial))
+    refuse(empty_strategies(cohort, clones, trial))
+    refuse(too_short(cohort, clones, trial))
     everybody = np.ones(len(cohort.people))
     fitted = [fit_models(one, everybody) for one in clones]
     weights = [
@@ -172,8 +186,7 @@ def emulate(
     plain = np.array(
         [weighted_curve(cohort, c, c.followed.astype(float), everybody, trial) for c in clones]
     )
-    drawn, failed = _bootstrap(cohort, clones, fitted, trial, truncate, replicates, seed)
-    limits = _Limits(drawn, confidence)
+    again = resample(cohort, clones, fitted, trial, truncate, how)
     positivity = _positivity(clones, weights, trial)
     balance = _balance(cohort, clones, weights, trial)
     models = pd.DataFrame([row for one in clones for row in describe_models(one)])
@@ -182,18 +195,16 @@ def emulate(
         covariates=tuple(covariates),
         definition=definition,
         flow=flow,
-        risks=_risks(cohort, clones, curves, plain, limits, trial),
-        contrasts=_contrasts(trial, curves, plain, limits, relevant_difference),
-        curves=_curves(trial, curves, plain, limits),
+        risks=_risks(cohort, clones, curves, plain, again, trial),
+        contrasts=_contrasts(trial, curves, plain, again, relevant_difference),
+        curves=_curves(trial, curves, plain, again),
         weights=positivity,
         balance=balance,
         models=models,
         naive=naive_comparison(cohort, trial),
-        notes=tuple(_notes(positivity, balance, models, failed, replicates)),
-        confidence=confidence,
-        replicates=replicates,
-        failed=failed,
-        seed=seed,
+        notes=tuple(notes_on(positivity, balance, models, again)),
+        resampling=how,
+        failed=again.failed,
     )
 
 
@@ -240,55 +251,6 @@ def _seen(cohort: Cohort) -> FloatArray:
     return np.asarray(cohort.day[:, None] > np.arange(weeks) * DAYS, dtype=float)
 
 
-class _Limits:
-    """Percentile limits and standard errors of whatever is computed from bootstrapped curves."""
-
-    def __init__(self, curves: FloatArray, confidence: float) -> None:
-        self.curves = curves  # (samples, strategies, days)
-        self._tails = ((1 - confidence) / 2, (1 + confidence) / 2)
-
-    def of(self, values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Lower limit, upper limit and standard error over the samples (axis 0)."""
-        lower, upper = np.nanquantile(values, self._tails, axis=0)
-        return lower, upper, np.nanstd(values, axis=0, ddof=1)
-
-
-def _bootstrap(
-    cohort: Cohort,
-    clones: Sequence[Clones],
-    fitted: Sequence[list[FloatArray]],
-    trial: TargetTrial,
-    truncate: float | None,
-    replicates: int,
-    seed: int,
-) -> tuple[FloatArray, int]:
-    """Draw people with all their clones, and do everything again."""
-    n = len(cohort.people)
-    drawn = []
-    for number in range(replicates):
-        stream = random_stream(seed, "target trial", str(number))
-        counts = np.bincount(stream.integers(0, n, n), minlength=n).astype(float)
-        try:
-            curves = [
-                weighted_curve(
-                    cohort,
-                    one,
-                    follow_weights(one, fit_models(one, counts, theta), truncate),
-                    counts,
-                    trial,
-                )
-                for one, theta in zip(clones, fitted, strict=True)
-            ]
-        except InvalidInput:
-            continue
-        drawn.append(np.array(curves))
-    failed = replicates - len(drawn)
-    if failed > replicates / 2:
-        rule = f"{failed} of {replicates} bootstrap samples could not be analysed; ask for less"
-        refuse([Problem("target trial", rule)])
-    return np.array(drawn), failed
-
-
 def _measures(curves: FloatArray, one: int, other: int) -> dict[str, FloatArray]:
     """Each measure of one strategy against another; curves of shape (..., strategies, days)."""
     risk, reference = 1 - curves[..., one, -1], 1 - curves[..., other, -1]
@@ -308,16 +270,17 @@ def _contrasts(
     trial: TargetTrial,
     curves: FloatArray,
     plain: FloatArray,
-    limits: _Limits,
+    again: Resampled,
     relevant: float | None,
 ) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     names = [strategy.name for strategy in trial.strategies]
     for other, one in combinations(range(len(names)), 2):
         found, unweighted = _measures(curves, one, other), _measures(plain, one, other)
-        sampled = _measures(limits.curves, one, other)
+        sampled = _measures(again.curves, one, other)
         for measure in MEASURES:
-            lower, upper, se = (float(value) for value in limits.of(sampled[measure]))
+            limits = again.ratio_limits if measure == "risk_ratio" else again.limits
+            lower, upper, se = map(float, limits(found[measure], sampled[measure]))
             estimate = float(found[measure])
             rows.append(
                 {
@@ -358,18 +321,18 @@ def _risks(
     clones: Sequence[Clones],
     curves: FloatArray,
     plain: FloatArray,
-    limits: _Limits,
+    again: Resampled,
     trial: TargetTrial,
 ) -> pd.DataFrame:
-    low, high, _ = limits.of(1 - limits.curves[..., -1])
+    low, high = again.share_limits(1 - curves[:, -1], 1 - again.curves[..., -1])
     rmst = curves[:, :-1].sum(axis=1)
-    rmst_low, rmst_high, _ = limits.of(limits.curves[..., :-1].sum(axis=-1))
+    rmst_low, rmst_high, _ = again.limits(rmst, again.curves[..., :-1].sum(axis=-1))
     return pd.DataFrame(
         {
             "strategy": [one.strategy.name for one in clones],
-            "compatible": [int(_compatible(one, trial).sum()) for one in clones],
+            "compatible": [int(following(one, trial).sum()) for one in clones],
             "to_end": [int((one.deviation * DAYS >= cohort.day).sum()) for one in clones],
-            "events": [int(_events(cohort, one).sum()) for one in clones],
+            "events": [int(outcomes(cohort, one).sum()) for one in clones],
             "risk": 1 - curves[:, -1],
             "risk_lower": low,
             "risk_upper": high,
@@ -382,9 +345,9 @@ def _risks(
 
 
 def _curves(
-    trial: TargetTrial, curves: FloatArray, plain: FloatArray, limits: _Limits
+    trial: TargetTrial, curves: FloatArray, plain: FloatArray, again: Resampled
 ) -> pd.DataFrame:
-    lower, upper, _ = limits.of(limits.curves)
+    lower, upper = again.share_limits(curves, again.curves)
     parts = [
         pd.DataFrame(
             {
@@ -399,15 +362,6 @@ def _curves(
         for place, strategy in enumerate(trial.strategies)
     ]
     return pd.concat(parts, ignore_index=True)
-
-
-def _compatible(clones: Clones, trial: TargetTrial) -> np.ndarray:
-    """Who is seen to follow the strategy once the grace period is over."""
-    return np.asarray(clones.followed[:, min(trial.grace_weeks + 1, trial.weeks - 1)])
-
-
-def _events(cohort: Cohort, clones: Clones) -> np.ndarray:
-    return np.asarray(cohort.event & (cohort.day <= clones.deviation * DAYS))
 
 
 def _positivity(
@@ -444,58 +398,3 @@ def _balance(
                 }
             )
     return pd.DataFrame(rows, columns=["strategy", "covariate", "before", "after"])
-
-
-def _notes(
-    positivity: pd.DataFrame, balance: pd.DataFrame, models: pd.DataFrame, failed: int, of: int
-) -> Iterator[str]:
-    columns = ["strategy", "week", "effective_size", "largest_weight"]
-    for name, week, size, largest in positivity[columns].itertuples(index=False, name=None):
-        place = f"{name}, week {week}"
-        if size < SMALL_SIZE:
-            yield f"{place}: the weights leave {size:.0f} effective people; fragile"
-        if largest > LARGE_WEIGHT:
-            yield f"{place}: one person counts for {largest:.0f}, as hardly anybody alike follows"
-    for name, covariate, _, after in balance.itertuples(index=False, name=None):
-        if abs(after) > UNBALANCED:
-            yield f"{name}: {covariate} is unbalanced after weighting ({after:.2f} SD)"
-    for name, state, chances, gone, _, adjusted in models.itertuples(index=False, name=None):
-        if not adjusted:
-            yield (
-                f"{name}, {state}: {gone} deviations in {chances} chances are too few for the "
-                "covariates, which were left out there"
-            )
-    if failed:
-        yield f"{failed} of {of} bootstrap samples could not be analysed; the intervals lack them"
-
-
-def _empty_strategies(
-    cohort: Cohort, clones: Sequence[Clones], trial: TargetTrial
-) -> Iterator[Problem]:
-    for one in clones:
-        place = f"strategy {one.strategy.name!r}"
-        following = int(_compatible(one, trial).sum())
-        if following < FEWEST_FOLLOWING:
-            yield Problem(
-                place,
-                f"{following} of {len(cohort.people)} eligible people follow it beyond the grace "
-                f"period; at least {FEWEST_FOLLOWING} are needed, so nothing can be said of it",
-            )
-        elif not _events(cohort, one).any():
-            yield Problem(place, "nobody who follows it has the event: no risk can be compared")
-
-
-def _option_problems(
-    truncate: float | None, relevant: float | None, confidence: float, replicates: int
-) -> Iterator[Problem]:
-    place = "target trial"
-    if truncate is not None and not 0 <= truncate < 0.5:
-        yield Problem(place, "allowed: from 0 to below 0.5", None, "truncate", str(truncate))
-    if relevant is not None and not 0 < relevant < 1:
-        rule = "allowed: a number between 0 and 1"
-        yield Problem(place, rule, None, "relevant_difference", str(relevant))
-    if not 0 < confidence < 1:
-        rule = "allowed: a number between 0 and 1"
-        yield Problem(place, rule, None, "confidence", str(confidence))
-    if replicates < 20:
-        yield Problem(place, "allowed: 20 or more", None, "replicates", str(replicates))
