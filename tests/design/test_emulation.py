@@ -82,6 +82,11 @@ def test_options_of_the_wrong_kind_are_refused_by_name(tables, option, value):
     assert found.column == option
 
 
+def test_more_groups_than_people_are_refused(tables):
+    (found,) = problems_of(tables, groups=2001)
+    assert found.column == "groups"
+
+
 def test_each_person_is_left_out_once():
     samples = np.array(list(_samples(1003, JACKKNIFE)))
     assert samples.shape == (20, 1003)

@@ -147,12 +147,15 @@ def resample(
     Raises
     ------
     InvalidInput
-        If more than half of the samples cannot be analysed.
+        Fewer people than groups; more than half of the samples cannot be analysed.
 
     References
     ----------
     Kott PS. J Off Stat 2001;17:521-526 (delete-a-group jackknife).
     """
+    if how.groups > len(cohort.people):
+        rule = f"allowed: as many as there are eligible people, {len(cohort.people)}, or fewer"
+        refuse([Problem(PLACE, rule, None, "groups", str(how.groups))])
     drawn = []
     for counts in _samples(len(cohort.people), how):
         try:
