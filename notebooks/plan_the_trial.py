@@ -199,8 +199,8 @@ carry_over(plan, rise, [0.5, 1, 4, 8]).round(3)
 # ## A registry in place of a trial
 #
 # A made-up registry of 5,000 people, in which traits decide both how people leave the drug and how
-# they fare. Clone, censor, weight; the intervals are those of a jackknife that leaves out each of 20
-# random groups of people in turn. What each strategy would do to people like these is known,
+# they fare. Clone, censor, weight; the intervals are those of a jackknife that leaves out each of
+# 20 random groups of people in turn. What each strategy would do to people like these is known,
 # because they are made up.
 
 # %%

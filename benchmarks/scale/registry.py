@@ -198,7 +198,7 @@ def survival(folder: Path) -> int:
 
 
 def emulation(folder: Path) -> int:
-    """Clone-censor-weight of three strategies with a jackknife of 20 groups, everybody in memory."""
+    """Clone-censor-weight of three strategies, a jackknife of 20 groups, everybody in memory."""
     names = ("people", "dispensings", "follow_up", "deteriorations", "measures")
     tables = RegistryTables(*(ds.dataset(folder / name).to_table().to_pandas() for name in names))
     drug = RegistryScenario().hazards
