@@ -24,6 +24,10 @@ from discontinuation.tables.instruments import Instrument
 FloatArray = npt.NDArray[np.float64]
 
 KEYS = ["person", "episode", "definition", "study", "arm"]
+SINCE_REDUCTION = [
+    "last_reduction", "attempt_start", "days_since_reduction", "days_since_reduction_earliest",
+    "days_since_reduction_latest",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +152,10 @@ def _dosing(events: pd.DataFrame, doses: pd.DataFrame, people: pd.DataFrame) -> 
                     _number(before.get(event.person)))
         for event in events.itertuples()
     ]  # fmt: skip
-    return pd.DataFrame(rows, index=events.index)
+    found = pd.DataFrame(rows, index=events.index)
+    # Also where no deterioration came after a reduction: blank, but there.
+    found = found.reindex(columns=list(dict.fromkeys(["reduced", *found, *SINCE_REDUCTION])))
+    return found.astype(dict.fromkeys(SINCE_REDUCTION, float))
 
 
 def _number(value: Any) -> float:
@@ -265,8 +272,8 @@ def _with_drugs(events: pd.DataFrame, drugs: Drugs, studies: pd.DataFrame) -> pd
     events["drug"] = drug
     events["drug_class"] = events["drug_class"].fillna(events["study"].map(class_of))
     half_life = events["half_life_days"].astype(float)
-    since = events.reindex(columns=["days_since_reduction"])["days_since_reduction"].astype(float)
-    return events.assign(half_life_days=half_life, half_lives_since_reduction=since / half_life)
+    since = events["days_since_reduction"] / half_life
+    return events.assign(half_life_days=half_life, half_lives_since_reduction=since)
 
 
 def _names(events: pd.DataFrame) -> list[str]:
@@ -312,8 +319,7 @@ def _course(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _windows(events: pd.DataFrame, baseline_days: float, onset_days: float) -> pd.DataFrame:
-    columns = events.reindex(columns=["attempt_start"])["attempt_start"].astype(float)
-    reference = columns.fillna(events["start"]).fillna(0.0)
+    reference = events["attempt_start"].fillna(events["start"]).fillna(0.0)
     ends = (events["onset"] + onset_days).where(
         ~(events["reinstated_on"] < events["onset"] + onset_days), events["reinstated_on"]
     )

@@ -262,8 +262,8 @@ def draw_events_by_time(
     Parameters
     ----------
     events
-        One row per deterioration: days_since_reduction (blank: none came before it), q
-        (probability of withdrawal; blank: not classified), strategy.
+        One row per deterioration: days_since_reduction (blank: none is known to have come before
+        it), q (probability of withdrawal; blank: not classified), strategy.
     window_days
         A line at the end of a window.
     longest
@@ -271,9 +271,11 @@ def draw_events_by_time(
     """
     if events.empty:
         return say_nothing_to_draw("There is no deterioration.")
+    if events["days_since_reduction"].isna().all():
+        return say_nothing_to_draw("No deterioration is known to have come after a reduction.")
     strategies = [one for one in STRATEGY_NAMES if (events["strategy"] == one).any()]
     days = events["days_since_reduction"].astype(float)
-    end = longest or max(float(days.max()) if days.notna().any() else 1.0, 1.0)
+    end = longest or max(float(days.max()), 1.0)
     beyond = end * 1.12
     figure = new_figure(7.5, 1.3 + 1.15 * len(strategies))
     panels = figure.subplots(len(strategies), sharex=True, squeeze=False)[:, 0]
@@ -293,7 +295,7 @@ def draw_events_by_time(
             axes.axvline(window_days, color=INK, linewidth=0.8, linestyle=(0, (3, 2)))
     ticks = [tick for tick in MaxNLocator(7).tick_values(0, end) if 0 <= tick <= end]
     panels[-1].set_xlim(-end * 0.02, beyond * 1.05)
-    panels[-1].set_xticks([*ticks, beyond], [*(f"{tick:g}" for tick in ticks), "none\nbefore"])
+    panels[-1].set_xticks([*ticks, beyond], [*(f"{tick:g}" for tick in ticks), "none\nknown"])
     panels[-1].set_xlabel("days from the last dose reduction to the onset")
     show_q(figure, *panels)
     return figure
