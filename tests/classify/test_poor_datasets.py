@@ -1,19 +1,20 @@
 """Datasets that can tell little: what is said, what is left blank, and that nothing breaks."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from conftest import ROOT
 from discontinuation.classify.criteria import read_criteria
+from discontinuation.classify.declared import NOTHING, classify_declared
 from discontinuation.classify.of_dataset import Setting, classify_dataset
 from discontinuation.exposure.drugs import read_drugs
 from discontinuation.exposure.of_dataset import Setting as Doses
 from discontinuation.exposure.of_dataset import exposure_of_main_drug
 from discontinuation.ingest.dataset import load_dataset
 from discontinuation.ingest.declaration import find_declaration, read_declaration
-from discontinuation.report.classification_parts import draw_classified
+from discontinuation.report.classification_parts import draw_classified, write_unclassified
 from discontinuation.report.classification_views import classification_tables
+from discontinuation.tables.files import read_table
 
 DRUGS = read_drugs(ROOT / "data" / "reference")
 CRITERIA = read_criteria()
@@ -67,3 +68,14 @@ def test_a_dataset_without_a_reduction_before_a_deterioration_has_its_section(ex
     said = [text.get_text() for text in figures["events_by_time"].axes[0].texts]
     assert said == ["No deterioration is known to have come after a reduction."]
     assert classification_tables(found.tables, "folder")
+
+
+def test_where_nobody_got_worse_the_report_says_so(example, tmp_path):
+    tables, _ = example
+    made = {**tables, "deteriorations": tables["deteriorations"].iloc[:0]}
+    content = {"classification": {}}
+    assert classify_declared(content, made, "", DRUGS, CRITERIA, {}, None, 14.0) is None
+    write_unclassified(tmp_path, NOTHING)
+    refused = read_table(tmp_path / "refused.parquet")
+    view = classification_tables({"refused": refused}, "folder")[0]
+    assert "record no deterioration" in str(view)

@@ -417,3 +417,10 @@ def test_a_corruption_is_named(name, tmp_path):
     for word in words:
         assert word in message, message
     assert "Traceback" not in message
+
+
+def test_a_trial_in_which_nobody_got_worse_may_name_its_main_definition(tmp_path):
+    path = write_dataset(tmp_path)
+    declare("tables:\n", "events: {main: recorded}\n\ntables:\n")(tmp_path)
+    (tmp_path / "events.csv").write_text("id,nr,onset,found\n", encoding="utf-8")
+    assert len(load(path).tables["deteriorations"]) == 0

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from discontinuation.classify.criteria import read_criteria
-from discontinuation.classify.declared import classify_declared
+from discontinuation.classify.declared import NOTHING, classify_declared
 from discontinuation.classify.of_dataset import causes_by_way
 from discontinuation.classify.prior_grid import read_case_priors
 from discontinuation.estimands.by_way import estimates_by_way
@@ -12,7 +12,7 @@ from discontinuation.exposure.drugs import read_drugs
 from discontinuation.ingest.declaration import read_declaration
 from discontinuation.logs import log_to
 from discontinuation.problems import InvalidInput
-from discontinuation.report.classification_parts import write_classified
+from discontinuation.report.classification_parts import write_classified, write_unclassified
 from discontinuation.tables.files import new_folder, read_table, read_tables
 from discontinuation.tables.instruments import instruments_from, read_instruments
 
@@ -43,5 +43,7 @@ except InvalidInput as error:
     raise SystemExit(str(error)) from None
 
 with new_folder(snakemake.output.classification) as folder:
-    if found is not None:
+    if found is None:
+        write_unclassified(folder, NOTHING)
+    else:
         write_classified(folder, content, tables, *found, by_way, survival.window_days, wanted.seed)

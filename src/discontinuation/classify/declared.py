@@ -23,6 +23,10 @@ from discontinuation.exposure.of_dataset import Setting as Doses
 from discontinuation.exposure.of_dataset import exposure_of_main_drug
 from discontinuation.tables.instruments import Instrument
 
+NOTHING = (
+    "nothing was classified: the data record no deterioration, and no declared definition found one"
+)
+
 
 def classify_declared(
     content: Mapping[str, Any],
@@ -54,7 +58,8 @@ def classify_declared(
     Returns
     -------
     tuple or None
-        The classification, and the case series if every study is one. None without deteriorations.
+        The classification, and the case series if every study is one. None without deteriorations;
+        `NOTHING` says so.
 
     Raises
     ------

@@ -142,11 +142,14 @@ def _never_recorded(
 def _main_problems(
     declaration: Declaration, definitions: list[Definition], reported: pd.DataFrame
 ) -> list[Problem]:
-    """Check that the main definition is declared here or stands in the data."""
+    """Check that the main definition is declared here or stands in the data.
+
+    Where nobody got worse there is nothing that it could be compared with.
+    """
     main = declaration.content["events"].get("main")
     known = [definition.id for definition in definitions]
     known += sorted(set(reported["definition"].dropna()))
-    if main is None or main in known:
+    if main is None or main in known or not known:
         return []
     message = f"is neither declared nor in the data; {allowed_values(known, main)}"
     return [Problem(declaration.file, message, column="events.main", value=main)]

@@ -90,6 +90,20 @@ def write_classified(
         save_figure(figure, folder / f"{name}.svg", folder / f"{name}.png")
 
 
+def write_unclassified(folder: Path, reason: str) -> None:
+    """Write why nothing was classified.
+
+    Parameters
+    ----------
+    folder
+        An empty one.
+    reason
+        Why.
+    """
+    refused = pd.DataFrame([("classification", reason)], columns=["what", "reason"])
+    write_table(refused, folder / "refused.csv", folder / "refused.parquet")
+
+
 def mask_classified(tables: dict[str, pd.DataFrame], smallest: int) -> dict[str, pd.DataFrame]:
     """Blank what rests on too few people.
 
