@@ -8,7 +8,12 @@ import pytest
 
 from conftest import ROOT
 from discontinuation.classify.criteria import read_criteria
-from discontinuation.classify.of_dataset import Setting, causes_by_way, classify_dataset
+from discontinuation.classify.of_dataset import (
+    Setting,
+    causes_by_way,
+    classify_dataset,
+    relapse_effects_by_way,
+)
 from discontinuation.estimands.by_way import NAIVE, estimates_by_way
 from discontinuation.estimands.of_dataset import Setting as Survival
 from discontinuation.exposure.drugs import read_drugs
@@ -17,6 +22,7 @@ from discontinuation.exposure.of_dataset import exposure_of_main_drug
 from discontinuation.ingest.dataset import load_dataset
 from discontinuation.ingest.declaration import find_declaration, read_declaration
 from discontinuation.report.classification_parts import mask_classified
+from discontinuation.report.classification_views import classification_tables
 from discontinuation.tables.instruments import instruments_from, read_instruments
 
 REFERENCE = ROOT / "data" / "reference"
@@ -112,6 +118,32 @@ def test_estimates_of_every_way_stand_side_by_side(example, classified):
     imputed = table.loc[table["way"] == "imputed"]
     assert (imputed["imputations"] == 5).all()
     assert (imputed["missing_information"] >= 0).all()
+
+
+def test_what_the_model_can_say_beyond_its_estimates_is_in_the_tables(classified):
+    model, tables = classified.model, classified.tables
+    tests = tables["tests"].set_index("test")
+    assert tests.loc["kappa = 1", "p_value"] == model.kappa_test.p_value
+    window = tests.loc["events by arm and window of time"]
+    assert window["p_value"] == model.windows.p_value
+    assert tables["windows"]["seen"].sum() == pytest.approx(len(model.q))
+    assert {"main", "eta = 0", "frailty 1"} <= set(tables["sensitivity"]["variant"])
+    decided = tables["decisions"].set_index("measure")
+    assert {"sensitivity", "specificity"} <= set(decided.index)
+    assert len(tables["decision_curve"]) == 99
+    shown = {view.key for view in classification_tables(tables, "folder")}
+    parts = ("tests", "windows", "sensitivity", "bound", "decisions")
+    assert {f"classified-{part}" for part in parts} <= shown
+
+
+def test_weighted_and_joint_effects_stand_beside_the_imputed_one(classified):
+    table = relapse_effects_by_way(classified, 5, 1)
+    effect = table.set_index("way")["estimate"]
+    assert list(effect.index) == [NAIVE, "weighted by probability", "imputed", "joint"]
+    plain = classified.model.relapse_effects(5, 1)["estimate"]
+    np.testing.assert_allclose(np.log(effect), plain)
+    (view,) = classification_tables({"by_way": table}, "folder")
+    assert len(view.rows) == 4
 
 
 def test_a_trial_in_which_nothing_is_early_supports_nothing(example):

@@ -120,6 +120,10 @@ def test_without_withdrawal_the_model_says_not_supported() -> None:
         given = result.psi.dropna(subset="estimate")
         assert (given["lower"] <= 0).all()
         assert (given["interval"] == UPPER_ONLY).all()
+        (few,) = [caution for caution in result.first_cautions if caution.code == "few"]
+        assert "rough" in few.message and "bootstrap" not in few.message
+        told = result.summary[result.summary["interval"] == UPPER_ONLY]
+        assert told[["estimate", "lower"]].isna().all(axis=None) and told["upper"].notna().all()
 
 
 def test_kappa_1_and_2_are_told_apart() -> None:

@@ -37,6 +37,8 @@ def classify_declared(
     instruments: Mapping[str, Instrument],
     priors: CasePriors,
     tau_days: float,
+    null_draws: int = 0,
+    seed: int = 1,
 ) -> tuple[Classified, CaseSeries | None] | None:
     """Classify the deteriorations of a dataset as its declaration asks.
 
@@ -54,6 +56,8 @@ def classify_declared(
         The dataset's instruments.
     tau_days
         Adaptation time of the exposure.
+    null_draws, seed
+        Of the calibration of the likelihood ratio; see `of_dataset.Setting`.
 
     Returns
     -------
@@ -72,8 +76,9 @@ def classify_declared(
     doses = Doses(tau_days=tau_days, **content["exposure"])
     _, exposure, _ = exposure_of_main_drug(tables, doses, drugs)
     setting = Setting(
-        definition, asked["symptoms"], asked["declared"], tuple(asked["maintenance"]), single
-    )
+        definition, asked["symptoms"], asked["declared"], tuple(asked["maintenance"]), single,
+        null_draws, seed,
+    )  # fmt: skip
     classified = classify_dataset(tables, exposure, setting, criteria, drugs, instruments)
     if not single:
         return classified, None

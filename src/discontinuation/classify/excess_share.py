@@ -90,6 +90,48 @@ def shares(
     return pd.DataFrame(rows, columns=[*order, *Share.__dataclass_fields__])
 
 
+def reported(psi: pd.DataFrame) -> pd.DataFrame:
+    """Blank what is not to be reported: where there is an upper limit only, the rest (methods F5).
+
+    Parameters
+    ----------
+    psi
+        From `shares`.
+    """
+    upper_only = psi["interval"] == UPPER_ONLY
+    return psi.assign(**{name: psi[name].mask(upper_only) for name in ("estimate", "lower")})
+
+
+def reported_variants(sensitivity: pd.DataFrame, supported: bool) -> pd.DataFrame:
+    """The same of shares under other assumptions, with the reason.
+
+    Parameters
+    ----------
+    sensitivity
+        psi_H and withdrawal (its numerator) by variant.
+    supported
+        Whether a withdrawal component is supported.
+    """
+    if supported:
+        return sensitivity.assign(reason=None)
+    return sensitivity.assign(psi_H=math.nan, withdrawal=math.nan, reason=UPPER_ONLY)
+
+
+def in_words(estimate: float, lower: float, upper: float) -> str:
+    """Write a share with its limits; "below" its upper limit where that is all there is.
+
+    Parameters
+    ----------
+    estimate, lower, upper
+        As `reported` gives them.
+    """
+    if math.isnan(upper):
+        return ""
+    if math.isnan(estimate):
+        return f"below {upper:.2f}"
+    return f"{estimate:.2f} ({lower:.2f} to {upper:.2f})"
+
+
 def pairs(curves: list[ArmCurves], task: Task) -> Iterator[tuple[int, int | None, float, int]]:
     """Stopping arm, its maintenance arm or None, and each horizon with its steps.
 

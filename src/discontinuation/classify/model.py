@@ -29,8 +29,11 @@ from discontinuation.classify.evidence import (
 )
 from discontinuation.classify.excess_share import (
     NO_ANCHOR,
+    in_words,
     incidences,
     plain_shares,
+    reported,
+    reported_variants,
     shares,
 )
 from discontinuation.classify.given_problems import input_kind_problems
@@ -106,6 +109,11 @@ class LatentCauseFit:
     one_pace: bool
     set_points: FloatArray = field(repr=False)
 
+    @property
+    def supported(self) -> bool:
+        """Whether a withdrawal component is supported; elsewhere psi has an upper limit only."""
+        return self.evidence.label != NOT_SUPPORTED
+
     @cached_property
     def q(self) -> pd.DataFrame:
         """One row per event: q with limits, decision, the three addends, and why."""
@@ -124,8 +132,8 @@ class LatentCauseFit:
         elsewhere kappa is blank.
         """
         if not self.one_pace:
-            supported = self.evidence.label != NOT_SUPPORTED
-            return shares(self.curves, self.covariance, self.task, supported).assign(kappa=np.nan)
+            found = shares(self.curves, self.covariance, self.task, self.supported)
+            return found.assign(kappa=np.nan)
         return pd.concat([self._psi_at(kappa) for kappa in KAPPAS], ignore_index=True)
 
     def _psi_at(self, kappa: float) -> pd.DataFrame:
@@ -222,10 +230,11 @@ class LatentCauseFit:
         if self.evidence.nocebo_called_for:
             message = (
                 "the events fit better if nocebo may act in the blinded arms; q and psi, which "
-                "leave it out, are too high: fit with Settings(nocebo=True)"
+                "leave it out, are too high"
             )
             found.append(Caution("nocebo", message))
-        found += search_cautions(self.maximum, self.maxima, self.task)
+        limits = bool(self.psi["upper"].notna().any())
+        found += search_cautions(self.maximum, self.maxima, self.task, limits)
         return found
 
     @cached_property
@@ -235,8 +244,8 @@ class LatentCauseFit:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """The shares of the excess."""
-        return self.psi
+        """The shares of the excess, as they may be reported (methods F5)."""
+        return reported(self.psi)
 
     def impute(self, m: int = 20, seed: int = 1) -> Imputations:
         """Draw the cause of every event m times, parameters first (methods B8).
@@ -355,10 +364,10 @@ class LatentCauseFit:
         return {
             "evidence": {name: _for_json(value) for name, value in vars(self.evidence).items()},
             "estimates": _records(self.estimates),
-            "psi": _records(self.psi),
+            "psi": _records(self.summary),
             "incidence": _records(self.incidence),
             "lower_bound": _records(self.lower_bound),
-            "sensitivity": _records(self.sensitivity),
+            "sensitivity": _records(reported_variants(self.sensitivity, self.supported)),
             "warnings": [vars(caution) for caution in self.warnings],
             "log_likelihood": self.maximum.found.log_likelihood,
             "log_likelihood_without_withdrawal": self.null.found.log_likelihood,
@@ -374,8 +383,11 @@ class LatentCauseFit:
             for name in ("withdrawal", "relapse", "indeterminate")
         )
         lines = [f"{len(self.q)} deteriorations: {called}", str(self.evidence)]
-        shown = ["study", "arm", "horizon", "measure", "estimate", "lower", "upper", "interval"]
-        lines.append(self.psi[["kappa", *shown]].to_string(index=False))
+        psi = self.summary
+        limits = psi[["estimate", "lower", "upper"]].itertuples(index=False)
+        psi = psi.assign(share=[in_words(*row) for row in limits])
+        shown = ["kappa", "study", "arm", "horizon", "measure", "share", "interval"]
+        lines.append(psi[shown].to_string(index=False))
         lines += [str(caution) for caution in self.warnings]
         lines += [f"note: {note}" for note in self.task.observed.notes]
         return "\n".join(lines)

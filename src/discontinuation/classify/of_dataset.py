@@ -14,17 +14,17 @@ from discontinuation.classify.clauses import EITHER, NEW, NOT_WORSE, WORSE
 from discontinuation.classify.criteria import RELAPSE, WITHDRAWAL, Criteria
 from discontinuation.classify.evidence_of_events import EventEvidence, evidence_of_events
 from discontinuation.classify.model import LatentCauseFit, fit
+from discontinuation.classify.model_tables import model_tables, validation_tables
 from discontinuation.classify.rules import INDETERMINATE, Verdicts, apply_rules
 from discontinuation.classify.settings import Settings
-from discontinuation.classify.validation import validate
 from discontinuation.describe.given import Tables, complete
+from discontinuation.estimands.by_way import COLUMNS, NAIVE
 from discontinuation.exposure.drugs import Drugs
 from discontinuation.exposure.trajectories import Exposure
 from discontinuation.problems import InvalidInput
 from discontinuation.tables.instruments import Instrument
 
 PRESENT = {NEW: 1.0, WORSE: 1.0, EITHER: 1.0, NOT_WORSE: 0.0}
-FEWEST_LABELS = 10  # adjudicated events below which nothing is validated
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Setting:
         Arms that keep the drug; empty: those whose people lose no protection.
     case_series
         Nothing is fitted; see `discontinuation.classify.cases`.
+    null_draws, seed
+        Trials simulated without withdrawal, against which the likelihood ratio is set; 0: none.
     """
 
     definition: str
@@ -50,6 +52,8 @@ class Setting:
     declared: Mapping[str, str] = field(default_factory=dict)
     maintenance: tuple[str, ...] = ()
     case_series: bool = False
+    null_draws: int = 0
+    seed: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +69,8 @@ class Classified:
     model
         None if it could not be fitted.
     tables
-        rules (how often each says what), agreement (of pairs), agreement_overall, estimates, psi,
-        profiles, warnings, validation, refused; those that are empty are left out.
+        rules (how often each says what), agreement (of pairs), agreement_overall, those of
+        `model_tables` and `validation_tables`, refused; those that are empty are left out.
     evidence, verdicts
         What the rules asked for, and what they said.
     """
@@ -125,8 +129,8 @@ def classify_dataset(
     events = _table(evidence, verdicts, model)
     found = {"rules": verdicts.summary.reset_index(), **_agreement(verdicts, refused)}
     if model is not None:
-        found |= _of_model(model)
-        found |= _validated(events, refused)
+        found |= model_tables(model)
+        found |= validation_tables(events, refused)
     found["refused"] = pd.DataFrame(refused, columns=["what", "reason"])
     kept = {name: table for name, table in found.items() if len(table)}
     return Classified(events, model, kept, evidence, verdicts)
@@ -159,13 +163,14 @@ def _model(
     if items is not None:
         items = items.loc[items["person"].isin(known)].reset_index(drop=True)
     try:
-        return fit(
+        found = fit(
             events, people, exposure, items, follow_up=follow_up,
             maintenance=list(setting.maintenance) or None, settings=settings,
         )  # fmt: skip
     except InvalidInput as invalid:
         refused += [("model", str(problem)) for problem in invalid.problems]
         return None
+    return found.calibrated(setting.null_draws, setting.seed) if setting.null_draws else found
 
 
 def symptoms_at_onset(evidence: EventEvidence) -> pd.DataFrame | None:
@@ -217,44 +222,6 @@ def _agreement(verdicts: Verdicts, refused: list[tuple[str, str]]) -> dict[str, 
     return found
 
 
-def _of_model(model: LatentCauseFit) -> dict[str, pd.DataFrame]:
-    warnings = pd.DataFrame(
-        [(caution.code, caution.message) for caution in model.warnings],
-        columns=["code", "message"],
-    )
-    estimates = model.estimates
-    symptom = estimates["parameter"].astype(str).str.startswith("symptom by ")
-    profiles = estimates.loc[symptom, ["parameter", "item", "estimate", "lower", "upper"]]
-    cause = profiles["parameter"].str.removeprefix("symptom by ")
-    evidence = pd.DataFrame([vars(model.evidence)]).astype(object)
-    return {
-        "estimates": estimates,
-        "psi": model.psi,
-        "lower_bound": model.lower_bound,
-        "profiles": profiles.drop(columns="parameter").assign(cause=cause),
-        "evidence": evidence,
-        "warnings": warnings,
-    }
-
-
-def _validated(events: pd.DataFrame, refused: list[tuple[str, str]]) -> dict[str, pd.DataFrame]:
-    """Hold q against the raters' labels, where there are enough of both kinds."""
-    known = events.loc[events["adjudicated"].isin([WITHDRAWAL, RELAPSE]) & events["q"].notna()]
-    counts = known["adjudicated"].value_counts()
-    if len(known) < FEWEST_LABELS or len(counts) < 2:
-        reason = (
-            f"{len(known)} events with a label of raters; at least {FEWEST_LABELS}, of both kinds"
-        )
-        refused.append(("validation", reason))
-        return {}
-    try:
-        found = validate(known["q"].to_numpy(dtype=float), known["adjudicated"] == WITHDRAWAL)
-    except InvalidInput as invalid:
-        refused += [("validation", problem.message) for problem in invalid.problems]
-        return {}
-    return {"validation": found.measures, "reliability": found.reliability}
-
-
 def causes_by_way(
     classified: Classified, rule: str, imputations: int, seed: int
 ) -> Iterator[tuple[str, list[pd.Series]]]:
@@ -288,3 +255,42 @@ def causes_by_way(
             "imputed",
             [pd.Series(np.asarray(causes, dtype=object), index=people) for causes in drawn.causes],
         )
+
+
+def relapse_effects_by_way(classified: Classified, imputations: int, seed: int) -> pd.DataFrame:
+    """Effect of the loss of all protection on relapse, by how causes are dealt with (E3).
+
+    Parameters
+    ----------
+    classified
+        From `classify_dataset`.
+    imputations, seed
+        Of the model, as in `causes_by_way`.
+
+    Returns
+    -------
+    DataFrame
+        Rows as `estimates_by_way` has them, of all arms together: every deterioration a relapse,
+        weighted by the probability of relapse (no limits), imputed, and the joint model. Empty
+        without a model or an arm that keeps the drug.
+    """
+    model = classified.model
+    if model is None or not model.task.observed.arms["maintenance"].any():
+        return pd.DataFrame(columns=COLUMNS)
+    table = model.relapse_effects(imputations, seed)
+    natural = {name: np.exp(table[name]) for name in ("estimate", "lower", "upper")}
+    naive, imputed = table["way"] == "naive", table["way"] == "imputed"
+    last = model.task.grid.retained.shape[1] * model.task.settings.step
+    rows = table.assign(
+        **natural,
+        way=table["way"].replace({"naive": NAIVE, "weighted": "weighted by probability"}),
+        estimand=np.where(naive, "E1", "E3"),
+        comparison="all arms, at complete loss of protection",
+        clock="randomisation",
+        window_from=0.0,
+        window_to=float(last),
+        measure="hazard ratio",
+        cause=pd.Series(RELAPSE, table.index, dtype=object).mask(naive),
+        imputations=np.where(imputed, imputations, np.nan),
+    )
+    return rows.reindex(columns=COLUMNS)

@@ -12,12 +12,14 @@ from discontinuation.classify.hazards import NOCEBO
 from discontinuation.classify.identifiability import Caution
 from discontinuation.classify.likelihood import Task
 
-FEW_OF_A_CAUSE = 20.0  # expected events below which limits should come from a bootstrap
+FEW_OF_A_CAUSE = 20.0  # expected events below which a bootstrap gives better limits
 SAME_HEIGHT = 2.0  # log-likelihood units within which two maxima count as alike
 FAR_APART = 0.1  # of psi_H between them
 
 
-def search_cautions(maximum: Maximum, maxima: Sequence[Maximum], task: Task) -> list[Caution]:
+def search_cautions(
+    maximum: Maximum, maxima: Sequence[Maximum], task: Task, limits: bool
+) -> list[Caution]:
     """No convergence, two maxima that disagree, or too few events of a cause for normal limits.
 
     Parameters
@@ -28,6 +30,8 @@ def search_cautions(maximum: Maximum, maxima: Sequence[Maximum], task: Task) -> 
         From all starting values, best first.
     task
         The model.
+    limits
+        Whether there are limits of psi that may not hold.
     """
     found = []
     if not maximum.converged:
@@ -44,7 +48,8 @@ def search_cautions(maximum: Maximum, maxima: Sequence[Maximum], task: Task) -> 
             message = "two solutions fit alike and differ in psi_H by more than 0.1"
             found.append(Caution("search", message))
             break
-    found += _few_of_a_cause(maximum, task)
+    if limits:
+        found += _few_of_a_cause(maximum, task)
     return found
 
 
@@ -56,6 +61,6 @@ def _few_of_a_cause(maximum: Maximum, task: Task) -> Iterator[Caution]:
         if cause != NOCEBO and expected < FEW_OF_A_CAUSE:
             message = (
                 f"{expected:.1f} events of {cause} are expected, fewer than {FEW_OF_A_CAUSE:g}: "
-                "limits of psi should come from bootstrap_psi"
+                "the limits of the shares (psi) are rough and may be too narrow"
             )
             yield Caution("few", message)

@@ -20,6 +20,7 @@ from discontinuation.describe.summary import individuals_shown
 from discontinuation.report.classification_figures import (
     draw_agreement,
     draw_cases,
+    draw_decision_curve,
     draw_events_by_time,
     draw_item_profiles,
     draw_labels,
@@ -72,7 +73,9 @@ def write_classified(
         write_table(series.grid, folder / "case_grid.parquet")
     if classified.model is not None:
         print(classified.model)
-        text = json.dumps(classified.model.as_dict(), indent=1, default=str)
+        tests = json.loads(classified.tables["tests"].to_json(orient="records"))
+        content_of_model = {**classified.model.as_dict(), "tests": tests}
+        text = json.dumps(content_of_model, indent=1, default=str)
         (folder / "model.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     shown = mask_classified(classified.tables, smallest)
     if smallest == 1:
@@ -118,7 +121,8 @@ def mask_classified(tables: dict[str, pd.DataFrame], smallest: int) -> dict[str,
     -------
     dict
         Counts of labels below it are blank, and with one of a row its second smallest, so that it
-        cannot be found from the total; of agreement and validation the rows with few events.
+        cannot be found from the total; of agreement and validation the rows with few events. The
+        decision curve, whose steps give counts away, is left out.
     """
     if smallest <= 1:
         return tables
@@ -133,15 +137,36 @@ def mask_classified(tables: dict[str, pd.DataFrame], smallest: int) -> dict[str,
         if name in masked and "n" in masked[name]:
             table = masked[name]
             masked[name] = table.loc[table["n"].astype(float) >= smallest].reset_index(drop=True)
+    if "lower_bound" in masked:
+        table = masked["lower_bound"]
+        masked["lower_bound"] = table.loc[table["events"] >= smallest].reset_index(drop=True)
+    if "windows" in masked:
+        masked["windows"] = _mask_windows(masked["windows"], smallest)
+    if "decisions" in masked:
+        table = masked["decisions"]
+        # What is not counted is known from the rest, so that must not be few either.
+        few = pd.concat([table["of"], table["count"], table["of"] - table["count"]], axis=1)
+        small = ((few > 0) & (few < smallest)).any(axis=1)
+        masked["decisions"] = table.loc[~small].reset_index(drop=True)
+    masked.pop("decision_curve", None)
     for name in ("cases", "case_onsets"):  # one row per person
         masked.pop(name, None)
     return masked
 
 
-def _hidden(counts: FloatArray, smallest: int) -> npt.NDArray[np.bool_]:
+def _mask_windows(windows: pd.DataFrame, smallest: int) -> pd.DataFrame:
+    """Blank small counts of events, so that none can be found from the total of its arm."""
+    seen = windows["seen"].astype(float)
+    for _, rows in windows.groupby(["study", "arm"], sort=False):
+        counts = np.array(seen.loc[rows.index], dtype=np.float64)
+        hidden = _hidden(counts[None, :], smallest, len(counts))[0]
+        seen.loc[rows.index] = np.where(hidden, np.nan, counts)
+    return windows.assign(seen=seen)
+
+
+def _hidden(counts: FloatArray, smallest: int, labels: int = len(LABELS)) -> npt.NDArray[np.bool_]:
     """Which counts to hide: small ones, and in a row with one of them the next larger label."""
     small: npt.NDArray[np.bool_] = (counts > 0) & (counts < smallest)
-    labels = len(LABELS)
     for row in np.flatnonzero(small[:, :labels].sum(axis=1) == 1):
         others = np.where(small[row, :labels] | (counts[row, :labels] == 0), np.inf,
                           counts[row, :labels])  # fmt: skip
@@ -182,6 +207,8 @@ def draw_classified(
         figures["profiles"] = draw_item_profiles(shown["profiles"])
     if "reliability" in shown and len(shown["reliability"]):
         figures["reliability"] = draw_reliability(shown["reliability"])
+    if "decision_curve" in shown:
+        figures["decision_curve"] = draw_decision_curve(shown["decision_curve"])
     if individuals:
         arms = complete(tables)["arms"].drop_duplicates("arm").set_index("arm")["strategy"]
         strategy = classified.events["arm"].map(arms.astype(object)).fillna("unspecified")

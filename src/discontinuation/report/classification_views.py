@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from discontinuation.report.cells import (
     Record,
     Sheet,
     TableView,
+    is_missing,
     limits,
     number,
     tags,
@@ -24,13 +25,22 @@ from discontinuation.report.numbers import (
     count,
     decimal,
     full,
+    interval,
     plain,
+    probability,
     ratio,
     signed,
     written,
 )
 
 Tables = Mapping[str, pd.DataFrame]
+VARIANTS = {
+    "main": "as above",
+    "eta = 0": "no early surge of relapse",
+    "frailty 0.5": "frailty of variance 0.5",
+    "frailty 1": "frailty of variance 1",
+    "frailty 2": "frailty of variance 2",
+}
 PSI = {
     "psi_H": "of the excess cumulative hazard",
     "psi_net": "of the excess net risk",
@@ -49,8 +59,10 @@ def classification_tables(tables: Tables, folder: str) -> list[TableView]:
         Where the files lie.
     """
     makers = {
-        "cases": _cases, "psi": _psi, "by_way": _by_way, "rules": _rules, "validation": _validation,
-        "estimates": _estimates, "warnings": _warnings, "refused": _refused,
+        "cases": _cases, "psi": _psi, "sensitivity": _sensitivity, "lower_bound": _lower_bound,
+        "by_way": _by_way, "rules": _rules, "validation": _validation, "decisions": _decisions,
+        "tests": _tests, "windows": _windows, "estimates": _estimates, "warnings": _warnings,
+        "refused": _refused,
         "case_notes": _case_notes, "case_onsets": _case_onsets, "case_priors": _case_priors,
     }  # fmt: skip
     return [make(tables[name], folder) for name, make in makers.items() if name in tables
@@ -70,17 +82,101 @@ def _psi(table: pd.DataFrame, folder: str) -> TableView:
         text("of", "Share", choose=True),
         number("kappa", "kappa held at", plain),
         number("estimate", "Estimate", decimal),
-        limits(("lower", "upper"), "Interval", _decimal),
+        Column("Interval", _share_limits, numeric=True),
         text("note", "Interval by, or why there is none", wide=True),
     ]
     note = (
         "How much of an arm's excess of deteriorations over the arm that kept the drug is "
-        "withdrawal, under the model. A blank is a refusal, with its reason."
+        "withdrawal, under the model; the rest is relapse. Where a withdrawal component is not "
+        "supported only the upper limit of its share is reported, and with it the least that is "
+        "relapse. A blank is a refusal, with its reason."
     )
     sheet = Sheet(shown, f"{folder}/psi.csv")
     return view(
         "classified-psi", "How much of the excess is withdrawal?", sheet, columns, note=note
     )
+
+
+def _share_limits(row: Record) -> Cell:
+    """The interval, or that the share is below its upper limit where that is all there is."""
+    lower, upper = row["lower"], row["upper"]
+    if is_missing(lower) and not is_missing(upper):
+        return Cell(f"below {decimal(upper)}", full(upper))
+    return Cell(interval(lower, upper, decimal), full(lower))
+
+
+def _sensitivity(table: pd.DataFrame, folder: str) -> TableView:
+    columns = [
+        words("variant", "Assumption", VARIANTS, choose=True),
+        text("study", "Study"),
+        text("arm", "Arm", choose=True),
+        number("horizon", "By day", plain),
+        number("psi_H", "Share that is withdrawal", decimal),
+        number("withdrawal", "Withdrawal", decimal, meaning="Cumulative hazard."),
+        number("excess", "Excess", decimal, meaning="Of the cumulative hazard of any cause."),
+        text("reason", "Why not", wide=True),
+    ]
+    note = (
+        "The share of the excess cumulative hazard if relapse may not surge early, and if people "
+        "differ in their risk of relapse beyond what the model knows."
+    )
+    sheet = Sheet(table, f"{folder}/sensitivity.csv")
+    return view("classified-sensitivity", "What if an assumption is another?", sheet, columns,
+                note=note)  # fmt: skip
+
+
+def _lower_bound(table: pd.DataFrame, folder: str) -> TableView:
+    columns = [
+        text("study", "Study"),
+        text("arm", "Arm"),
+        number("events", "Deteriorations", count),
+        number("bound", "At least", decimal),
+        number("lower_limit", "Lower limit", decimal),
+        words("decided_by", "Answer that decides"),
+        number("model_share", "The model's share", decimal),
+    ]
+    note = (
+        "If relapses have the same symptoms in both arms, at least this share of an arm's "
+        "deteriorations is something that the arm that keeps the drug does not have. It needs no "
+        "hazard of withdrawal and no profile. Blank where no answer is frequent enough."
+    )
+    sheet = Sheet(table, f"{folder}/lower_bound.csv")
+    return view("classified-bound", "A lower bound without the model", sheet, columns, note=note,
+                tools=False)  # fmt: skip
+
+
+def _tests(table: pd.DataFrame, folder: str) -> TableView:
+    columns = [
+        text("test", "Test"),
+        number("statistic", "Chi-square", decimal),
+        number("df", "Degrees of freedom", count),
+        number("p_value", "p", probability),
+        number("p_above", "p, one-sided", probability, meaning="Against kappa above 1."),
+        text("reason", "Why not", wide=True),
+    ]
+    note = (
+        "A small p of the first: the model misses when deteriorations happen. The second is a "
+        "likelihood-ratio test: with kappa 1 a slower taper spreads withdrawal and does not lower "
+        "its total."
+    )
+    sheet = Sheet(table, f"{folder}/tests.csv")
+    return view("classified-tests", "Does the model fit, and is slower better?", sheet, columns,
+                note=note, tools=False)  # fmt: skip
+
+
+def _windows(table: pd.DataFrame, folder: str) -> TableView:
+    columns = [
+        text("study", "Study"),
+        text("arm", "Arm", choose=True),
+        number("start", "From day", plain),
+        number("stop", "To day", plain),
+        number("seen", "Seen", plain),
+        number("expected", "Expected", decimal),
+    ]
+    note = "A blank count may not be shown."
+    sheet = Sheet(table, f"{folder}/windows.csv")
+    return view("classified-windows", "Deteriorations by window of time, seen and expected", sheet,
+                columns, note=note)  # fmt: skip
 
 
 def _by_way(table: pd.DataFrame, folder: str) -> TableView:
@@ -106,7 +202,10 @@ def _by_way(table: pd.DataFrame, folder: str) -> TableView:
     ]
     note = (
         "Relapse over the whole follow-up: with every deterioration counted as relapse, by raters, "
-        "by one rule set, and by imputed causes, whose uncertainty is in the interval."
+        "by one rule set, and by imputed causes, whose uncertainty is in the interval. The "
+        "effect of losing all protection is also given weighted by the probability of relapse "
+        "(without an interval, as that of the regression would be too short) and as the model "
+        "itself estimates it (joint)."
     )
     sheet = Sheet(shown, f"{folder}/by_way.csv")
     return view("classified-ways", "What changes with how causes are told apart", sheet, columns,
@@ -141,6 +240,23 @@ def _validation(table: pd.DataFrame, folder: str) -> TableView:
     note = "The model's probability against the raters' labels; the raters are fallible too."
     sheet = Sheet(table, f"{folder}/validation.csv")
     return view("classified-validation", "The model beside the raters", sheet, columns, note=note)
+
+
+def _decisions(table: pd.DataFrame, folder: str) -> TableView:
+    columns = [
+        text("measure", "Measure"),
+        number("count", "Deteriorations", count),
+        number("of", "Of", count),
+        number("share", "Share", decimal),
+        limits(("lower", "upper"), "Interval", _decimal),
+    ]
+    note = (
+        "Sensitivity: of those that raters call withdrawal, called withdrawal. Specificity: of "
+        "those that they call relapse, called relapse. The undecided count against both."
+    )
+    sheet = Sheet(table, f"{folder}/decisions.csv")
+    return view("classified-decisions", "Decisions beside the raters", sheet, columns, note=note,
+                tools=False)  # fmt: skip
 
 
 def _estimates(table: pd.DataFrame, folder: str) -> TableView:
@@ -226,13 +342,43 @@ def _case_priors(table: pd.DataFrame, folder: str) -> TableView:
 
 
 def evidence_words(tables: Tables) -> list[str]:
-    """Say whether the model supports a withdrawal component at all, either way."""
+    """Say whether the model supports a withdrawal component, and what it learned that from."""
     evidence = tables.get("evidence")
     if evidence is None or evidence.empty:
         return []
-    label = str(evidence["label"].iloc[0])
-    return [
-        f"A withdrawal component is {label}. The model learns from when deteriorations happen "
-        "against the drug's real departure, from their symptoms, and from what reinstatement does; "
-        "the arm that keeps the drug anchors it. It may be wrong where its assumptions are."
+    row = evidence.iloc[0]
+    said = [
+        f"A withdrawal component is {row['label']} (likelihood ratio "
+        f"{float(row['likelihood_ratio']):.1f})."
     ]
+    if float(row["draws"]):
+        said.append(
+            f"In {int(row['draws'])} simulated trials of this design without withdrawal, 95 % of "
+            f"the ratios are below {float(row['null_point']):.1f}; p = {float(row['p_value']):.3f}."
+        )
+    return [" ".join([*said, *_learned_from(row), "It may be wrong where its assumptions are."])]
+
+
+def _learned_from(row: pd.Series) -> Iterator[str]:
+    """Say what the model could learn from in these data, and what they lack."""
+    sources = {
+        "their symptoms": (row["symptoms"], "symptoms"),
+        "what reinstatement does": (row["reinstatement"], "courses after reinstatement"),
+    }
+    ways = ["when deteriorations happen against the drug's real departure"]
+    ways += [f"from {way}" for way, (known, _) in sources.items() if known]
+    before = f"{', '.join(ways[:-1])} and " if len(ways) > 1 else ""
+    yield f"The model learns from {before}{ways[-1]}."
+    lacking = [name for known, name in sources.values() if not known]
+    if lacking:
+        yield f"The data hold no {' and no '.join(lacking)}."
+    studies, anchored = int(row["studies"]), int(row["anchored_studies"])
+    if not anchored:
+        yield (
+            "No arm keeps the drug, so nothing anchors it: neither the share of the excess that is "
+            "withdrawal nor the effect of losing the drug on relapse is reported."
+        )
+    elif anchored < studies:
+        yield f"An arm that keeps the drug anchors it in {anchored} of {studies} studies."
+    else:
+        yield "The arm that keeps the drug anchors it: what happens there is relapse."

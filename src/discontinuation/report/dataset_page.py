@@ -114,6 +114,12 @@ CLASSIFICATION_FIGURES = {
         "How often each symptom is new or worse, as the model learned it; bars: intervals.",
     ),
     "reliability": ("Probability against what raters say", "The diagonal is perfect calibration."),
+    "decision_curve": (
+        "What is it worth to decide by the probability?",
+        "Net benefit against the raters' labels, from each limit on from which a deterioration "
+        "would be called withdrawal. A limit t says that calling a relapse withdrawal is "
+        "t / (1 - t) times as bad as calling a withdrawal relapse.",
+    ),
     "events_by_time": (
         "Deteriorations by time since the last reduction",
         "Coloured by the probability of withdrawal, under the model.",
