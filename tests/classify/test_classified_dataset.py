@@ -89,6 +89,15 @@ def test_every_rule_gives_a_label_and_its_clause(classified):
     assert (counts.sum(axis=1) == len(classified.events)).all()
 
 
+def test_each_deterioration_names_the_rules_that_hang_on_its_onset(classified):
+    named = classified.events["hangs_on_onset"].str.split(", ").explode().value_counts()
+    counts = classified.tables["rules"].set_index("rule_set")["hangs_on_onset"]
+    assert counts.sum() > 0
+    assert named.drop("", errors="ignore").to_dict() == counts[counts > 0].to_dict()
+    assert classified.events["component_supported"].all()
+    assert not classified.events["why"].str.contains("not supported").any()
+
+
 def test_without_symptoms_the_model_says_that_it_has_timing_only(example):
     found = classify(*example, symptoms={})
     assert found.model.timing_only

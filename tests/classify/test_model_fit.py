@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ from discontinuation.classify.relapse_effects import (
     piecewise_exponential,
 )
 from discontinuation.classify.settings import ItemPrior, Normal
-from discontinuation.classify.why import decide
+from discontinuation.classify.why import _timing, decide
 from discontinuation.design.expected import expected_curves, expected_excess_share
 from discontinuation.design.scenario import BASE_ARMS, Scenario
 from discontinuation.design.simulate import SimulatedTrial, simulate_trial
@@ -220,6 +221,23 @@ def test_every_sentence_names_a_probability_and_its_decision() -> None:
     for row in q.itertuples():
         assert f"probability of withdrawal {row.q:.2f}" in row.why
         assert row.why.endswith(f"decision: {row.decision}.")
+
+
+@pytest.mark.parametrize(
+    ("earliest", "latest", "words"),
+    [
+        (1.0, 1.0, "1 day after the last reduction"),
+        (0.0, 42.0, "between 0 and 42 days after the last reduction"),
+        (-7.0, 5.0, "up to 5 days after the last reduction, or before it"),
+    ],
+)
+def test_an_onset_between_two_visits_is_said_to_lie_between_them(
+    earliest: float, latest: float, words: str
+) -> None:
+    row = SimpleNamespace(
+        last_reduction=10.0, onset_earliest=10 + earliest, onset_latest=10 + latest
+    )
+    assert _timing(1.0, row) == f"timing speaks for withdrawal (odds times 2.72) (onset {words})"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from conftest import ROOT
 from discontinuation.classify.criteria import read_criteria
 from discontinuation.classify.declared import NOTHING, classify_declared
 from discontinuation.classify.excess_share import UPPER_ONLY, in_words, reported
-from discontinuation.classify.of_dataset import Setting, classify_dataset
+from discontinuation.classify.model_tables import validation_tables
+from discontinuation.classify.of_dataset import UNSUPPORTED, Setting, classify_dataset
 from discontinuation.exposure.drugs import read_drugs
 from discontinuation.exposure.of_dataset import Setting as Doses
 from discontinuation.exposure.of_dataset import exposure_of_main_drug
@@ -70,6 +71,9 @@ def test_a_dataset_without_a_reduction_before_a_deterioration_has_its_section(ex
         assert (found.events["time_42"] == "not assessable").all()
     if kind == "no onset":
         assert "model" in found.tables["refused"]["what"].tolist()
+    if kind.endswith("of those who go on"):
+        assert not found.events["component_supported"].any()
+        assert found.events["why"].str.endswith(UNSUPPORTED).all()
     figures = draw_classified(made, found, {}, 42.0, True)
     said = [text.get_text() for text in figures["events_by_time"].axes[0].texts]
     assert said == ["No deterioration is known to have come after a reduction."]
@@ -154,3 +158,18 @@ def test_small_counts_by_window_and_decision_are_hidden():
     assert masked["decisions"]["measure"].tolist() == ["undecided"]
     assert masked["lower_bound"]["arm"].tolist() == ["C"]
     assert "decision_curve" not in masked
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (["withdrawal"] * 12, "none of 12 events with a label of raters is labelled relapse"),
+        (["relapse"] * 12, "none of 12 events with a label of raters is labelled withdrawal"),
+        (["relapse", "withdrawal"], "2 events with a label of raters"),
+    ],
+)
+def test_which_labels_of_raters_are_missing_is_said(labels, reason):
+    refused = []
+    assert validation_tables(pd.DataFrame({"adjudicated": labels, "q": 0.5}), refused) == {}
+    ((what, said),) = refused
+    assert what == "validation" and said.startswith(reason)

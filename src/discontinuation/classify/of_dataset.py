@@ -24,6 +24,10 @@ from discontinuation.exposure.trajectories import Exposure
 from discontinuation.problems import InvalidInput
 from discontinuation.tables.instruments import Instrument
 
+UNSUPPORTED = (
+    " A withdrawal component is not supported in this trial, so the probability, of withdrawal as "
+    "of relapse, holds only if there is one."
+)
 PRESENT = {NEW: 1.0, WORSE: 1.0, EITHER: 1.0, NOT_WORSE: 0.0}
 
 
@@ -64,8 +68,11 @@ class Classified:
     ----------
     events
         One row per deterioration: its keys and timing; ``<rule>``, ``<rule>_clause`` and
-        ``<rule>_doubtful`` of every rule set; q with limits, the addends of its logit (timing,
-        symptoms, reinstatement), decision and why; adjudicated.
+        ``<rule>_doubtful`` of every rule set; hangs_on_onset (the rule sets whose label needs the
+        onset to lie where it was first seen rather than anywhere since the visit before); q with
+        limits, the addends of its logit (timing, symptoms, reinstatement), decision, why, and
+        component_supported (whether the trial supports a withdrawal component, without which q
+        is only what the model says if there is one); adjudicated.
     model
         None if it could not be fitted.
     tables
@@ -203,12 +210,23 @@ def _table(
         table[str(rule)] = mine["label"]
         table[f"{rule}_clause"] = mine["clause"]
         table[f"{rule}_doubtful"] = mine["doubtful"]
+    table["hangs_on_onset"] = _hanging(verdicts).reindex(table.index, fill_value="")
     if model is not None:
         columns = ["q", "lower", "upper", "timing", "symptoms", "reinstatement", "decision", "why"]
         mine = model.q.set_index(["person", "episode"])[columns]
         mine = mine.rename(columns={"lower": "q_lower", "upper": "q_upper"})
-        table = table.join(mine, on=["person", "episode"])
+        if not model.supported:
+            mine["why"] += UNSUPPORTED
+        table = table.join(
+            mine.assign(component_supported=model.supported), on=["person", "episode"]
+        )
     return table.reset_index(drop=True)
+
+
+def _hanging(verdicts: Verdicts) -> pd.Series:
+    """Rule sets whose label hangs on where between two visits the onset lies, by deterioration."""
+    hanging = verdicts.frame.loc[verdicts.frame["hangs_on_onset"].fillna(False).astype(bool)]
+    return hanging.groupby("event")["rule_set"].agg(lambda names: ", ".join(map(str, names)))
 
 
 def _agreement(verdicts: Verdicts, refused: list[tuple[str, str]]) -> dict[str, pd.DataFrame]:

@@ -96,13 +96,19 @@ def _timing(timing: float, row: object) -> str:
     last = float(row.last_reduction)  # type: ignore[attr-defined]
     if math.isnan(last):
         return text
-    first = float(row.onset_earliest) - last  # type: ignore[attr-defined]
-    days = float(row.onset_latest) - last  # type: ignore[attr-defined]
-    unit = "day" if days == 1 else "days"
-    when = f"{days:g} {unit} after"
-    if days - first > 1:
-        when = f"{first:g} to {when}" if first >= 0 else f"{-first:g} days before to {when}"
-    return f"{text} (onset {when} the last reduction)"
+    earliest = float(row.onset_earliest) - last  # type: ignore[attr-defined]
+    latest = float(row.onset_latest) - last  # type: ignore[attr-defined]
+    return f"{text} (onset {_after(earliest, latest)})"
+
+
+def _after(earliest: float, latest: float) -> str:
+    """Say how long after the last reduction an onset lies, perhaps between two visits."""
+    days = f"{latest:g} {'day' if latest == 1 else 'days'}"
+    if earliest < 0:  # the last reduction lies between the visits too
+        return f"up to {days} after the last reduction, or before it"
+    if earliest < latest:
+        days = f"between {earliest:g} and {latest:g} days"
+    return f"{days} after the last reduction"
 
 
 def speaks(what: str, addend: float) -> str:
