@@ -2,6 +2,8 @@
 
 import re
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -12,6 +14,7 @@ from discontinuation.ingest.readers import FORMATS
 from discontinuation.tables.instruments import instruments_from, read_instruments
 
 GUIDE = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
+CLASSIFY = (ROOT / "docs" / "classify.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
 
 
@@ -64,3 +67,30 @@ def test_the_guide_names_every_key_of_the_schema():
 def test_the_guide_names_every_format():
     for name in FORMATS:
         assert f"`{name}`" in GUIDE, name
+
+
+def test_the_examples_for_raters_run(tmp_path, monkeypatch, capsys):
+    """The files they name lie in an empty folder; the declaration is that of the project."""
+    write, read_back = re.findall(r"```python\n(.*?)```", CLASSIFY, re.DOTALL)
+    monkeypatch.chdir(ROOT)
+    for folder in ("for_raters", "kept_apart"):
+        write = write.replace(folder, (tmp_path / folder).as_posix())
+    exec(compile(write, "docs/classify.md", "exec"), {})
+    key = pd.read_csv(tmp_path / "kept_apart" / "key.csv")
+    stream = np.random.default_rng(1)
+    cause = dict(zip(key["event"], stream.choice(["withdrawal", "relapse"], len(key)), strict=True))
+    sheet = pd.read_csv(tmp_path / "for_raters" / "answers.csv")
+    for name in ("first", "second", "third"):
+        said = key["event"].map(cause).where(stream.random(len(key)) < 0.8, "indeterminate")
+        sheet.assign(answer=said).to_csv(tmp_path / f"answers_{name}.csv", index=False)
+    known = key["event"].drop_duplicates().str.rsplit("/", n=1, expand=True)
+    known = known.set_axis(["person", "episode"], axis=1).astype({"episode": int})
+    known["q"] = stream.random(len(known))
+    folder = tmp_path / "results/datasets/example_trial/classification"
+    folder.mkdir(parents=True)
+    known.to_parquet(folder / "classification.parquet")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(read_back, "docs/classify.md", "exec"), {})
+    said = capsys.readouterr().out
+    # Nobody is truly "other" here, so that the raters' accuracies cannot be told.
+    assert said.startswith("Not estimated: the accuracies") and "calibration slope" in said

@@ -148,3 +148,14 @@ def test_little_is_known():
     text = make_vignettes(events, symptoms, doses, seed=1, masked_share=0.0).texts.iloc[0]
     assert "Nothing is known." in text and "none recorded" in text
     assert "None was asked for." in text and "Not known." in text
+
+
+def test_days_close_to_the_onset_are_day_0_and_sentences_end_once():
+    events, symptoms, doses = material()
+    events = events.drop(columns=["age", "sex"]).assign(detected=events["onset"] + 0.2)
+    near = doses.assign(
+        stop=doses["stop"].where(doses["stop"] > 1100, events["onset"].iloc[0] - 0.3)
+    )
+    for text in make_vignettes(events, symptoms, near, seed=1, masked_share=0.0).texts:
+        assert not re.search(r"day -0\b|to -0\b", text)
+        assert "Nothing is known.\n" in text

@@ -178,7 +178,7 @@ def _person(event: pd.Series) -> str:
     said += [str(one) for name in ("sex", "diagnosis") if (one := _known(event, name)) is not None]
     if (episodes := _known(event, "prior_episodes")) is not None:
         said.append(f"earlier episodes: {int(episodes)}")
-    return "**Person.** " + (", ".join(said) if said else "Nothing is known.") + "."
+    return "**Person.** " + (", ".join(said) if said else "Nothing is known") + "."
 
 
 def _treatment(event: pd.Series, doses: pd.DataFrame) -> str:
@@ -192,7 +192,7 @@ def _treatment(event: pd.Series, doses: pd.DataFrame) -> str:
     for row in mine.loc[mine["start"] < seen].to_dict("records"):
         start, stop = row["start"] - event["onset"], min(row["stop"], seen) - event["onset"]
         dose = f"{row['drug']} {row['dose']:g} {row['unit']}"
-        lines.append(f"- day {start:.0f} to {stop:.0f}: {dose}")
+        lines.append(f"- day {_day(start)} to {_day(stop)}: {dose}")
     return "\n".join(lines if len(lines) > 1 else [*lines, "- none recorded"])
 
 
@@ -212,6 +212,11 @@ def _number(value: float) -> str:
     return "not rated" if pd.isna(value) else f"{value:.3g}"
 
 
+def _day(value: float) -> str:
+    """Write a day; what lies within half a day of the onset is day 0, on either side."""
+    return f"{round(value) + 0:d}"
+
+
 def _course(event: pd.Series, hidden: bool) -> str:
     """How it went on; masked, only until it was recorded, for what was done then tells the arm."""
     onset, seen = event["onset"], _known(event, "detected")
@@ -223,11 +228,11 @@ def _course(event: pd.Series, hidden: bool) -> str:
         )
     said = []
     if again is not None:
-        said.append(f"The drug was started again on day {again - onset:.0f}.")
+        said.append(f"The drug was started again on day {_day(again - onset)}.")
     if resolved is not None:
-        said.append(f"It had passed by day {resolved - onset:.0f}.")
+        said.append(f"It had passed by day {_day(resolved - onset)}.")
     elif seen is not None:
-        said.append(f"It still lasted on day {seen - onset:.0f}.")
+        said.append(f"It still lasted on day {_day(seen - onset)}.")
     return "**Course.** " + (" ".join(said) if said else "Not known.")
 
 
