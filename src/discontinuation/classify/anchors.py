@@ -47,12 +47,6 @@ def anchor_problems(observed: Observed) -> Iterator[Problem]:
     observed
         The data, with the maintenance arms as they were declared.
     """
-    by_doses = observed.arms.loc[kept_protection(observed), "arm"].unique()
-    hint = (
-        f"by their doses these do: {', '.join(by_doses)}"
-        if len(by_doses)
-        else "by the doses none does"
-    )
     for name, study, loss in _losses(observed):
         middle, count = float(np.median(loss)), int((loss > MOST_LOST).sum())
         if middle > MOST_LOST:
@@ -60,9 +54,17 @@ def anchor_problems(observed: Observed) -> Iterator[Problem]:
                 f"this arm of study {study} does not keep the drug: {count} of its {len(loss)} "
                 "people lost more than half of their protection while they were watched (median "
                 f"of the lowest retained occupancy {1 - middle:.2f}); name arms that keep it "
-                f"({hint}), or end follow-up where it was stopped"
+                f"({_by_doses(observed)}), or end follow-up where it was stopped"
             )
             yield Problem("maintenance", message, value=name)
+
+
+def _by_doses(observed: Observed) -> str:
+    """Say which arms kept the drug by the doses given."""
+    names = observed.arms.loc[kept_protection(observed), "arm"].unique()
+    return (
+        f"by their doses these do: {', '.join(names)}" if len(names) else "by the doses none does"
+    )
 
 
 def anchor_cautions(observed: Observed) -> Iterator[Caution]:

@@ -111,7 +111,7 @@ def check_given(
     refuse(problems)
     first, notes = _first_events(events)
     watched = follow_up.set_index("person").reindex(names)
-    start, end = time_of(watched, "start"), time_of(watched, "end")
+    start, end = time_of(watched, "start"), time_of(watched, "end").copy()
     owner = names.get_indexer(pd.Index(first["person"]))
     earliest, latest, bounded = onset_limits(first, start[owner], end[owner])
     arms, arm = _arms(people)

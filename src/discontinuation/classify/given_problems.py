@@ -97,7 +97,9 @@ def person_problems(
 
 def _is_blank(values: pd.Series) -> npt.NDArray[np.bool_]:
     """Whether each cell is missing or holds nothing but spaces."""
-    return np.asarray(values.isna() | (values.astype(str).str.strip() == ""), dtype=bool)
+    empty = [one for one in values.unique() if isinstance(one, str) and not one.strip()]
+    missing = values.isna()
+    return np.asarray(missing | values.isin(empty) if empty else missing, dtype=bool)
 
 
 def all_time_problems(

@@ -26,6 +26,8 @@ def as_numbers(values: pd.Series) -> FloatArray:
     values
         The column; `time_problems` names what is no number.
     """
+    if values.dtype == float:
+        return values.to_numpy(dtype=float)
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
     found = pd.to_numeric(values, errors="coerce")
@@ -70,6 +72,8 @@ def time_problems(
 def _are_dates(values: pd.Series) -> bool:
     """Whether a column holds dates, or lengths of time, as such."""
     kinds = pd.api.types
+    if values.dtype == float:
+        return False
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
     known = values.dropna()
