@@ -45,6 +45,16 @@ def test_uncertain_priors_draw_power_to_the_middle():
     assert found.draws["withdrawal_risk"].between(0, 1).all()
 
 
+def test_no_number_of_people_is_needed_for_a_false_answer():
+    made = design(
+        truths={"surge": {"alpha_per_day": 0, "surge_ratio": 5}}, visits={"compare_days": [1]}
+    )
+    found = cost_of_visits(made, 20).set_index("test")
+    assert found.loc["H1", "formula"] > 0.025
+    assert math.isnan(found.loc["H1", "people_needed"])
+    assert found.loc["H3: maintenance better", "people_needed"] > 0
+
+
 def test_needed_people_have_the_power():
     assert needed(0.2, 0.9) == math.ceil(((1.959964 + 1.281552) / 0.2) ** 2)
     assert needed(-0.1, 0.9) == math.inf

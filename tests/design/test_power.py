@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 
 from design.planned_trials import ROLES, design
+from discontinuation.design.hypotheses import MAINTAINED, NON_INFERIOR
 from discontinuation.design.power import CHUNK, plan_power, rejections
+from discontinuation.design.reestimation import reestimate
+from discontinuation.design.true_answers import powered_tests
 from discontinuation.problems import InvalidInput
 
 pytestmark = pytest.mark.long  # simulations
@@ -49,6 +52,45 @@ def test_recommended_size_has_the_power(power):
     assert power.recommended is None  # H3 needs more than 300 per arm
     easier = plan_power(design(hypotheses={"wanted": ["H1"]}, replicates=200))
     assert easier.recommended == 150
+
+
+@pytest.mark.parametrize(
+    ("truth", "name"),
+    [
+        ({"alpha_per_day": 0, "surge_ratio": 5}, "H1"),
+        ({"alpha_per_day": 0.02, "kappa": 1, "tau_days": 60}, "H2"),
+        ({"alpha_per_day": 0}, "H4"),
+        ({"alpha_per_day": 0, "relapse_ratio": 1}, "H4"),
+    ],
+)
+def test_false_answers_are_no_power(truth, name, monkeypatch):
+    """A wanted hypothesis that is false is refused before anything is simulated."""
+    monkeypatch.setattr("discontinuation.design.power.rejections", None)
+    made = design(truths={"x": truth}, hypotheses={"wanted": ["H3", name]})
+    for plan in (plan_power, lambda made: reestimate(made, 100)):
+        with pytest.raises(InvalidInput, match=rf"hypotheses.wanted: '{name}': not true .*'x'"):
+            plan(made)
+
+
+def test_only_sides_that_are_true_count(monkeypatch):
+    """H3 with more relapse after the taper than the margin: its other side is a false answer."""
+    made = design(
+        truths={"both": {"relapse_ratio": 3}},
+        hypotheses={"tested": ["H3"], "power": 0.5},
+        people_per_arm=[50],
+        replicates=100,
+    )
+    assert powered_tests(made) == {"H3": [MAINTAINED]}
+    z = {NON_INFERIOR: np.full(100, 3.0), MAINTAINED: np.full(100, 1.0)}
+    monkeypatch.setattr("discontinuation.design.power.z_values", lambda *_: z)
+    monkeypatch.setattr("discontinuation.design.power.drift_of_one", lambda *_: {})
+    found = plan_power(made)
+    rows = (
+        found.summary.query("kind != 'test'").set_index(["kind", "test"])["simulated"].sort_index()
+    )
+    assert rows["hypothesis", NON_INFERIOR] == 1
+    assert rows["in order", "H3"] == 0
+    assert found.recommended is None
 
 
 def test_numbers_do_not_depend_on_threads_or_chunks():

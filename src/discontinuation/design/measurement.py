@@ -12,6 +12,7 @@ from discontinuation.design.design_file import TrialDesign
 from discontinuation.design.hypotheses import covariates, expected_calls, seen_share, z_values
 from discontinuation.design.power import called_cells, draw_counts, drift_of_one
 from discontinuation.design.trial_tests import Z
+from discontinuation.design.true_answers import true_tests
 from discontinuation.seeds import random_stream
 
 
@@ -33,13 +34,14 @@ def cost_of_visits(design: TrialDesign, people_per_arm: int) -> pd.DataFrame:
     DataFrame
         ``visit_days, visits_per_person`` (expected, until event or leaving), ``test, formula,
         simulated, mcse, failed, replicates, people_needed`` (by formula, for the wanted power;
-        infinite if no size has it), ``expected_share`` (in the row of H4: the share that an
-        endless trial with these visits and raters would estimate; where visits far apart raise
-        it, more power is no gain).
+        infinite if no size has it, blank where the hypothesis is not true), ``expected_share``
+        (in the row of H4: the share that an endless trial with these visits and raters would
+        estimate; where visits far apart raise it, more power is no gain).
     """
     rows = []
     wanted = design.content["hypotheses"]["power"]
     replicates = min(design.content["replicates"], 1000)
+    true = true_tests(design, design.planned_for)
     for days in sorted({*design.content["visits"]["compare_days"], design.scenario.visit_days}):
         seen = design.seen_every(days)
         truth, known = seen.planned_for, covariates(seen)
@@ -62,7 +64,7 @@ def cost_of_visits(design: TrialDesign, people_per_arm: int) -> pd.DataFrame:
                     "mcse": math.sqrt(share * (1 - share) / replicates),
                     "failed": int(np.isnan(found[test]).sum()),
                     "replicates": replicates,
-                    "people_needed": needed(one, wanted),
+                    "people_needed": needed(one, wanted) if test in true else math.nan,
                     "expected_share": share_seen if test == "H4" else math.nan,
                 }
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -33,6 +33,7 @@ from discontinuation.design.trial_tests import (
     pair_of,
     plain_tests,
 )
+from discontinuation.design.true_answers import powered_tests, true_tests
 from discontinuation.problems import Problem, refuse
 from discontinuation.seeds import random_stream
 
@@ -58,20 +59,23 @@ class Power:
     curves
         The formula on a fine grid of sizes: ``truth, people_per_arm, kind, test, contrast,
         formula``.
+    powered
+        From `powered_tests`: the tests whose share is power and decides on the size.
     """
 
     design: TrialDesign
     summary: pd.DataFrame
     curves: pd.DataFrame
+    powered: Mapping[str, Collection[str]]
 
     @property
     def recommended(self) -> int | None:
         """Smallest size that was tried with the wanted power; None if no size has it."""
         asked = self.design.content["hypotheses"]
         rows = self.summary.query("kind == 'hypothesis' and truth == @self.design.planned_for")
-        rows = rows.assign(test=rows["test"].map(hypothesis_of))
-        wanted = rows.loc[rows["test"].isin(self.design.wanted)]
-        best = wanted.groupby(["people_per_arm", "test"])["simulated"].max()  # H3: either side
+        wanted = rows.loc[rows["test"].isin([test for of in self.powered.values() for test in of])]
+        wanted = wanted.assign(test=wanted["test"].map(hypothesis_of))
+        best = wanted.groupby(["people_per_arm", "test"])["simulated"].max()  # H3: likelier side
         least = best.groupby("people_per_arm").min()
         enough = least.index[least >= asked["power"]]
         return int(enough.min()) if len(enough) else None
@@ -98,19 +102,21 @@ def plan_power(
     Raises
     ------
     InvalidInput
-        Fewer than one core.
+        Fewer than one core; a wanted hypothesis that is false under the truth planned for.
     """
+    powered = powered_tests(design)
     if cores < 1:
         refuse([Problem("options", "allowed: 1 or more", None, "cores", str(cores))])
     sizes, replicates = design.content["people_per_arm"], design.content["replicates"]
     known = covariates(design)
     chances = {name: called_cells(design, name) for name in design.truths}
+    true = {name: true_tests(design, name) for name in design.truths}
     lengths = np.diff(np.append(np.arange(0, replicates, CHUNK), replicates))
     jobs = list(product(design.truths, sizes, enumerate(lengths.tolist())))
 
     def work(job: tuple[str, int, tuple[int, int]]) -> dict[tuple[str, str, str], FloatArray]:
         truth, size, (chunk, trials) = job
-        return rejections(design, truth, size, chunk, trials, chances[truth], known)
+        return rejections(design, truth, size, chunk, trials, chances[truth], known, true[truth])
 
     found: dict[tuple[str, int], list[dict[tuple[str, str, str], FloatArray]]] = {}
     with ThreadPoolExecutor(cores) as pool:
@@ -123,7 +129,7 @@ def plan_power(
     summary = summary.merge(exact, on=[name for name in exact if name != "formula"], how="left")
     fine = np.unique(np.round(np.geomspace(min(sizes), max(sizes), 60)).astype(int)).tolist()
     curves = pd.concat([_formula(design, t, fine) for t in design.truths], ignore_index=True)
-    return Power(design, summary, curves)
+    return Power(design, summary, curves, powered)
 
 
 def called_cells(design: TrialDesign, truth: str) -> Cells:
@@ -150,6 +156,7 @@ def rejections(
     trials: int,
     chances: Cells | None = None,
     known: Covariates | None = None,
+    true: Collection[str] | None = None,
 ) -> dict[tuple[str, str, str], FloatArray]:
     """Simulate one chunk of trials; it depends on nothing else, so chunks can run anywhere.
 
@@ -161,15 +168,16 @@ def rejections(
         Which chunk: part of the name of its random stream.
     trials
         How many.
-    chances, known
+    chances, known, true
         What the function would else work out itself.
 
     Returns
     -------
     dict
         By kind, test and contrast: 1 where the null was rejected, 0 where not, NaN where the
-        trial gave no z; shape (trials,).
+        trial gave no z; shape (trials,). In order, H3 is settled only by a side that is true.
     """
+    true = true_tests(design, truth) if true is None else true
     chances = called_cells(design, truth) if chances is None else chances
     known = covariates(design) if known is None else known
     names = (design.content["design"], truth, str(size), str(chunk))
@@ -180,7 +188,10 @@ def rejections(
     for test, z in z_values(design, counts, known).items():
         sides[test] = z > Z  # each hypothesis is about one side
         found["hypothesis", test, ""] = np.where(np.isnan(z), np.nan, sides[test])
-    for test, settled in in_order(sides, design.content["hypotheses"]["tested"]).items():
+    right = {
+        test: side for test, side in sides.items() if hypothesis_of(test) != "H3" or test in true
+    }
+    for test, settled in in_order(right, design.content["hypotheses"]["tested"]).items():
         found[ORDERED, test, ""] = settled.astype(float)
     for (test, contrast), z in _plain_z(design, counts).items():
         found["test", test, contrast] = np.where(np.isnan(z), np.nan, np.abs(z) > Z)

@@ -23,6 +23,7 @@ from discontinuation.design.hypotheses import (
 from discontinuation.design.measurement import needed
 from discontinuation.design.power import called_cells, draw_counts, drift_of_one
 from discontinuation.design.trial_tests import Z
+from discontinuation.design.true_answers import powered_tests, true_tests
 from discontinuation.seeds import random_stream
 
 RELAPSE_SCALES = np.geomspace(1 / 3, 3, 9)
@@ -72,7 +73,13 @@ def reestimate(design: TrialDesign, planned: int) -> Reestimation:
     Returns
     -------
     Reestimation
+
+    Raises
+    ------
+    InvalidInput
+        A wanted hypothesis is false under the truth that is planned for.
     """
+    powered_tests(design)
     asked = design.content["reestimation"]
     interim = max(1, math.ceil(asked["at"] * planned))
     largest = math.ceil(asked["largest"] * planned)
@@ -117,13 +124,18 @@ def _size_for(design: TrialDesign, planned: int, largest: int) -> SizeFor:
 
 
 def _wanted_size(design: TrialDesign, known: Covariates) -> float:
-    """People per arm for the wanted power of all wanted hypotheses; of H3 the easier side."""
+    """People per arm for the wanted power of all wanted hypotheses; of H3 the easier true side.
+
+    Infinite where one of them is false: no size gives it power.
+    """
     asked = design.content["hypotheses"]
-    sizes: dict[str, float] = {}
+    sizes = dict.fromkeys(design.wanted, math.inf)
+    true = true_tests(design, design.planned_for)
     for test, one in drift_of_one(design, design.planned_for, known).items():
         name = hypothesis_of(test)
-        sizes[name] = min(sizes.get(name, math.inf), needed(one, asked["power"]))
-    return max(sizes[name] for name in design.wanted)
+        if name in sizes and test in true:
+            sizes[name] = min(sizes[name], needed(one, asked["power"]))
+    return max(sizes.values())
 
 
 def _blinded(counts: Counts, people: int) -> FloatArray:

@@ -11,8 +11,10 @@ import pandas as pd
 
 from discontinuation.design.design_file import WEEK, TrialDesign
 from discontinuation.design.expected import expected_curves, expected_excess_share
-from discontinuation.design.hypotheses import MAINTAINED, NON_INFERIOR
+from discontinuation.design.hypotheses import MAINTAINED, NON_INFERIOR, hypothesis_of
+from discontinuation.problems import Problem, refuse
 
+Row = tuple[str, str, str, float, bool]  # of the table
 COLUMNS = ["truth", "test", "quantity", "value", "true"]
 
 
@@ -36,7 +38,51 @@ def true_answers(design: TrialDesign) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _of_truth(design: TrialDesign, name: str) -> Iterator[tuple[str, str, str, float, bool]]:
+def true_tests(design: TrialDesign, truth: str) -> list[str]:
+    """Tests of a hypothesis whose rejections are right under a truth; of H3 one side or both."""
+    return [row[1] for row in _of_truth(design, truth) if row[-1]]
+
+
+def powered_tests(design: TrialDesign) -> dict[str, list[str]]:
+    """Tests whose rejections are power: of each wanted hypothesis those that are true.
+
+    Parameters
+    ----------
+    design
+        The planned trial.
+
+    Returns
+    -------
+    dict
+        By wanted hypothesis its tests that hold under the truth that is planned for; of H3 one
+        side or both.
+
+    Raises
+    ------
+    InvalidInput
+        A wanted hypothesis is false under that truth: trials that say so are wrong, and no
+        number of people gives it power.
+    """
+    rows = list(_of_truth(design, design.planned_for))
+    found = {
+        name: [row[1] for row in rows if hypothesis_of(row[1]) == name and row[-1]]
+        for name in design.wanted
+    }
+    refuse(_untrue(design, name, rows) for name, tests in found.items() if not tests)
+    return found
+
+
+def _untrue(design: TrialDesign, name: str, rows: list[Row]) -> Problem:
+    _, _, quantity, value, _ = next(row for row in rows if hypothesis_of(row[1]) == name)
+    rule = (
+        f"not true under the truth that is planned for ({design.planned_for!r}; {quantity}: "
+        f"{'none' if math.isnan(value) else format(value, '.3g')}), so trials that say so are "
+        "wrong, and no size gives power; want other hypotheses or plan for another truth"
+    )
+    return Problem(design.file, rule, None, "hypotheses.wanted", name)
+
+
+def _of_truth(design: TrialDesign, name: str) -> Iterator[Row]:
     asked, truth = design.content["hypotheses"], design.truths[name]
     plain = replace(truth, concealed_start_days=0, horizon_days=design.end)
     curves = expected_curves(replace(plain, visit_days=1))

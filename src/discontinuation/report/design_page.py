@@ -290,7 +290,7 @@ def _answers(plan: TrialPlan, name: str) -> TableView:
             "in_order",
             "In order",
             percent,
-            meaning="Settled, with all hypotheses before it; of H3 either side.",
+            meaning="Settled, with all hypotheses before it; of H3 by a side that holds.",
         ),
         number("failed", "Without a value", count),
     ]
