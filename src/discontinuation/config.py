@@ -55,9 +55,31 @@ def complete_config(
         With every unknown key, wrong type and impossible value, each with its path and what is
         allowed.
     """
+    completed, problems = check_config(config, schema, file)
+    refuse(replace(problem, column=_below(place, problem)) for problem in problems)
+    return completed
+
+
+def check_config(
+    config: dict[str, Any], schema: dict[str, Any], file: str = "configuration"
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Fill in the defaults of a configuration and list what is wrong with it.
+
+    Parameters
+    ----------
+    config, schema, file
+        As for `complete_config`.
+
+    Returns
+    -------
+    completed
+        A completed copy, with its faults.
+    problems
+        What `complete_config` would refuse.
+    """
     completed = copy.deepcopy(config)
     _fill(completed, schema, schema.get("$defs", {}))
-    errors = sorted(Draft202012Validator(schema).iter_errors(completed), key=lambda e: list(e.path))
+    errors = sorted(Draft202012Validator(schema).iter_errors(completed), key=_order)
     problems = [problem for error in errors for problem in _problems(error, file)]
     problems += _not_rising(completed, schema, file)
     endless = list(_not_finite(completed, file))
@@ -65,8 +87,12 @@ def complete_config(
     # JSON schema compares NaN and infinity with its limits, and names every missing key of an
     # object once for each of them.
     others = [problem for problem in dict.fromkeys(problems) if problem.column not in places]
-    refuse(replace(problem, column=_below(place, problem)) for problem in [*endless, *others])
-    return completed
+    return completed, [*endless, *others]
+
+
+def _order(error: ValidationError) -> list[tuple[str, Any]]:
+    """Sort by path; keys of one group can be of several types, as YAML reads 1: as a number."""
+    return [(type(part).__name__, part) for part in error.path]
 
 
 def _below(place: str, problem: Problem) -> str:
@@ -144,7 +170,9 @@ def _problems(error: ValidationError, file: str) -> Iterator[Problem]:
                 meaning = schema["properties"][key].get("description", "")
                 yield Problem(file, f"the key is missing ({meaning})", column=where)
     else:
-        yield Problem(file, _rule(error, rule), column=path, value=str(error.instance))
+        counted = error.validator in ("minItems", "maxItems")
+        value = f"a list of {len(instance)}" if counted else str(instance)
+        yield Problem(file, _rule(error, rule), column=path, value=value)
 
 
 def _path(parts: Any) -> str:
@@ -161,10 +189,14 @@ def _rule(error: ValidationError, rule: Any) -> str:
         "exclusiveMinimum": "a number above {}",
         "minItems": "a list of at least {}",
         "minLength": "text of at least {} character",
+        "exclusiveMaximum": "a number below {}",
+        "maxItems": "a list of at most {}",
         "maxLength": "text of at most {} characters",
         "minProperties": "a group of at least {} key",
     }
     kind = str(error.validator)
+    if "propertyNames" in error.absolute_schema_path:
+        return "allowed: names that are text; put this one in quotes"
     if kind == "type":
         names = [rule] if isinstance(rule, str) else rule
         return "allowed: " + " or ".join(TYPE_NAMES[name] for name in names)

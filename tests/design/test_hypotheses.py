@@ -119,3 +119,12 @@ def test_truths_answer_the_hypotheses():
     values = true_answers(design(truths=truths)).set_index(["truth", "test"])["value"]
     assert values["both", "H1"] == pytest.approx(0.2429, abs=5e-4)
     assert values["withdrawal", "H4"] == pytest.approx(1)
+
+
+def test_a_taper_that_lowers_no_risk_prevents_nothing():
+    made = design(truths={"both": {}})
+    fast = replace(made.scenario.arms[2], step_days=112)  # one fall: the same as an abrupt stop
+    arms = (*made.scenario.arms[:2], fast)
+    same = replace(made, truths={"both": replace(made.scenario, arms=arms)})
+    row = true_answers(same).set_index("test").loc["H2"]
+    assert row["value"] == 0 and not row["true"]

@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from design.planned_trials import design
+from design.planned_trials import ROLES, design
 from discontinuation.design.assurance import assurance
 from discontinuation.design.measurement import cost_of_visits, needed
 from discontinuation.design.power import plan_power
 from discontinuation.design.reestimation import reestimate
 from discontinuation.design.trial_plan import plan_trial
+from discontinuation.problems import InvalidInput
 
 pytestmark = pytest.mark.long  # simulations
 
@@ -34,6 +35,12 @@ def test_certain_priors_give_the_power_of_the_formula():
     assert (found.summary["mcse"] < 1e-9).all()
 
 
+def test_priors_that_cannot_be_drawn_are_refused():
+    wide = {"draws": 200, "kappa": {"median": 20, "sd": 2}}
+    with pytest.raises(InvalidInput, match=r"assurance\.kappa"):
+        assurance(design(assurance=wide))
+
+
 def test_uncertain_priors_draw_power_to_the_middle():
     found = assurance(design(assurance={"draws": 60, "withdrawal_risk": {"median": 0.24, "sd": 1}}))
     h2 = found.summary.query("test == 'H2' and people_per_arm == 300").iloc[0]
@@ -43,6 +50,22 @@ def test_uncertain_priors_draw_power_to_the_middle():
     assert h2["assurance"] < sure["assurance"].iloc[0]
     assert h2["mcse"] > 0
     assert found.draws["withdrawal_risk"].between(0, 1).all()
+
+
+def test_no_value_where_nobody_is_looked_at_in_time():
+    """H4 looks on day 56, H3 on day 70: before the first visit, if it is on day 84."""
+    made = design(
+        arms=[*ROLES[:2], {**ROLES[2], "taper_weeks": 4}],
+        hypotheses={"share_weeks": 8, "relapse_weeks_after_taper": 6},
+        visits={"compare_days": [1, 84]},
+    )
+    found = cost_of_visits(made, 30).set_index(["visit_days", "test"]).sort_index()
+    late = found.loc[[(84, "H3: maintenance better"), (84, "H4")]]
+    columns = ["looks_on", "simulated", "formula", "people_needed", "expected_share"]
+    assert late[columns].isna().all().all()
+    assert (late["failed"] == late["replicates"]).all()
+    assert found.loc[(84, "H1"), "people_needed"] > 0
+    assert found.loc[(1, "H4"), "looks_on"] == 56
 
 
 def test_no_number_of_people_is_needed_for_a_false_answer():

@@ -18,7 +18,10 @@ from discontinuation.design.hypotheses import covariates
 from discontinuation.design.power import drift_of_one
 from discontinuation.design.scenario import Scenario
 from discontinuation.design.trial_tests import Z
+from discontinuation.problems import Problem, refuse
 from discontinuation.seeds import random_stream
+
+SMALLEST = 1e-12  # total of the drive to its power below which it counts as none
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,11 @@ def assurance(design: TrialDesign) -> Assurance:
     Returns
     -------
     Assurance
+
+    Raises
+    ------
+    InvalidInput
+        Priors so wide that a draw cannot be worked out.
     """
     asked = design.content["assurance"]
     random = random_stream(design.content["seed"], "assurance", design.content["design"])
@@ -61,7 +69,8 @@ def assurance(design: TrialDesign) -> Assurance:
     known = covariates(design)
     rows = []
     for row in drawn.to_dict("records"):
-        truth = _assumed(design.scenario, {str(name): float(value) for name, value in row.items()})
+        values = {str(name): float(value) for name, value in row.items()}
+        truth = _assumed(design.scenario, values, design.file)
         content = {**design.content, "planned_for": "drawn"}
         one = replace(design, content=content, truths={"drawn": truth})
         drift = drift_of_one(one, "drawn", known)
@@ -77,8 +86,15 @@ def _drawn(
     return np.asarray(random.normal(middle, asked[name]["sd"], asked["draws"]))
 
 
-def _assumed(planned: Scenario, drawn: Mapping[str, float]) -> Scenario:
-    """Scenario of one draw; alpha gives the drawn risk of withdrawal after an abrupt stop."""
+def _total_withdrawal(truth: Scenario) -> float:
+    """Cumulative hazard of withdrawal after an abrupt stop."""
+    nothing = np.zeros((1, truth.horizon_days))
+    start, blinded = np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool)
+    return float(daily_hazards(nothing, start, blinded, truth).withdrawal.sum())
+
+
+def _assumed(planned: Scenario, drawn: Mapping[str, float], file: str) -> Scenario:
+    """Assumptions of one draw; alpha gives the drawn risk of withdrawal after an abrupt stop."""
     unit = replace(
         planned,
         alpha_per_day=1.0,
@@ -86,9 +102,14 @@ def _assumed(planned: Scenario, drawn: Mapping[str, float]) -> Scenario:
         relapse_ratio=drawn["relapse_ratio"],
         relapse_per_year=(drawn["relapse_per_year"],),
     )
-    nothing = np.zeros((1, planned.horizon_days))
-    start, blinded = np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool)
-    total = float(daily_hazards(nothing, start, blinded, unit).withdrawal.sum())
+    total = _total_withdrawal(unit)
+    if not total > SMALLEST:
+        rule = (
+            "a draw leaves no withdrawal after an abrupt stop, so that no hazard gives the drawn "
+            "risk; allowed: a smaller median or spread"
+        )
+        value = f"{drawn['kappa']:g}"
+        refuse([Problem(file, rule, None, "assurance.kappa", value)])
     return replace(unit, alpha_per_day=-math.log1p(-drawn["withdrawal_risk"]) / total)
 
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from discontinuation.config import complete_config
-from discontinuation.design.day_tables import expected_counts
+from discontinuation.config import check_config
+from discontinuation.design.day_tables import expected_counts, visit_days
+from discontinuation.design.design_problems import WEEK, arm_of, design_problems, in_days
 from discontinuation.design.scenario import Arm, Scenario
 from discontinuation.fingerprint import ROOT
 from discontinuation.ingest.yaml_text import read_yaml
-from discontinuation.problems import InvalidInput, Problem, allowed_values, refuse
+from discontinuation.problems import InvalidInput, Problem, refuse
 
 SCHEMA = ROOT.parents[1] / "workflow" / "schemas" / "design.schema.yaml"
-WEEK = 7
-# Which strategies each hypothesis compares.
-NEEDS = {
-    "H1": ("abrupt", "maintain"),
-    "H2": ("abrupt", "taper"),
-    "H3": ("taper", "maintain"),
-    "H4": ("abrupt", "maintain"),
+# Where the file has what a scenario calls otherwise.
+PLACES = {
+    "horizon_days": "follow_up.weeks",
+    "concealed_start_days": "follow_up.concealed_start_weeks",
+    "dropout_per_year": "follow_up.dropout_in_a_year",
+    "visit_days": "visits.every_days",
 }
 
 
@@ -88,6 +88,18 @@ class TrialDesign:
         )
         return next(found, None)
 
+    def look(self, hypothesis: str) -> float:
+        """Day since the start of the reduction on which a hypothesis looks."""
+        asked = self.content["hypotheses"]
+        if hypothesis == "H3":
+            return self.taper_end + WEEK * float(asked["relapse_weeks_after_taper"])
+        return WEEK * float(asked["share_weeks"]) if hypothesis == "H4" else float(self.end)
+
+    def looks_on(self, hypothesis: str) -> float:
+        """Day of the last visit by then, which is what is seen; NaN before the first visit."""
+        days = visit_days(self.scenario)
+        return float(max(days[days <= self.look(hypothesis)], default=math.nan))
+
     def seen_every(self, days: int) -> TrialDesign:
         """Return the same trial with another time between visits."""
         truths = {
@@ -116,7 +128,10 @@ def read_design(path: Path) -> TrialDesign:
         without their arms, a truth under which nobody has an event.
     """
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    return design_of(complete_config(read_yaml(path, path.name), schema, path.name), path.name)
+    content, problems = check_config(read_yaml(path, path.name), schema, path.name)
+    refused = {str(problem.column) for problem in problems}
+    refuse([*problems, *design_problems(content, path.name, refused)])
+    return design_of(content, path.name)
 
 
 def design_of(content: Mapping[str, Any], file: str) -> TrialDesign:
@@ -134,31 +149,28 @@ def design_of(content: Mapping[str, Any], file: str) -> TrialDesign:
     InvalidInput
         As `read_design`.
     """
-    problems = [*_design_problems(content, file), *_hypothesis_problems(content, file)]
+    refuse(design_problems(content, file))
+    problems: list[Problem] = []
     truths = {}
     for name, truth in content["truths"].items():
         try:
-            truths[str(name)] = _scenario(content, str(name), truth)
+            truths[name] = _scenario(content, name, truth)
         except InvalidInput as invalid:
-            problems += [replace(one, file=file) for one in invalid.problems]
+            problems += [_in_file(one, file, content, name) for one in invalid.problems]
     refuse(dict.fromkeys(problems))
     refuse(_eventless(truths, file))
     return TrialDesign(content, truths, file)
 
 
-def _days(weeks: float) -> int:
-    return round(weeks * WEEK)
-
-
 def _scenario(content: Mapping[str, Any], name: str, truth: Mapping[str, Any]) -> Scenario:
     follow, drug = content["follow_up"], content["drug"]
-    concealed = _days(follow["concealed_start_weeks"])
+    concealed = in_days(follow["concealed_start_weeks"])
     assumed = {key: value for key, value in truth.items() if key != "label"}
     assumed["relapse_per_year"] = (float(assumed["relapse_per_year"]),)
     return Scenario(
         study=f"{content['design']}: {name}",
-        arms=tuple(_arm(arm) for arm in content["arms"]),
-        horizon_days=_days(follow["weeks"]) + concealed,
+        arms=tuple(arm_of(arm) for arm in content["arms"]),
+        horizon_days=in_days(follow["weeks"]) + concealed,
         concealed_start_days=concealed,
         dropout_per_year=-math.log1p(-follow["dropout_in_a_year"]),
         visit_days=content["visits"]["every_days"],
@@ -167,76 +179,16 @@ def _scenario(content: Mapping[str, Any], name: str, truth: Mapping[str, Any]) -
     )
 
 
-def _arm(arm: Mapping[str, Any]) -> Arm:
-    return Arm(
-        name=arm["name"],
-        strategy=arm["strategy"],
-        people=1,
-        taper_days=_days(arm["taper_weeks"]),
-        step_days=arm["step_days"],
-        shape=arm["shape"],
-        rounded_to_mg=arm["rounded_to_mg"],
-    )
-
-
-def _design_problems(content: Mapping[str, Any], file: str) -> Iterator[Problem]:
-    weeks = content["follow_up"]["weeks"]
-    for position, arm in enumerate(content["arms"]):
-        if arm["taper_weeks"] >= weeks:
-            rule = f"the taper must end within the {weeks:g} weeks of follow-up"
-            place = f"arms[{position}].taper_weeks"
-            yield Problem(file, rule, None, place, f"{arm['taper_weeks']:g}")
-    days = _days(weeks)
-    for place, visit in (
-        ("every_days", content["visits"]["every_days"]),
-        *(("compare_days", one) for one in content["visits"]["compare_days"]),
-    ):
-        if visit > days:
-            rule = f"a visit must fall within the {days} days of follow-up"
-            yield Problem(file, rule, None, f"visits.{place}", str(visit))
-    planned, truths = content["planned_for"], [str(name) for name in content["truths"]]
-    if planned and planned not in truths:
-        yield Problem(file, allowed_values(truths, planned), None, "planned_for", planned)
-    risk = content["assurance"]["withdrawal_risk"]["median"]
-    if risk >= 1:
-        place = "assurance.withdrawal_risk.median"
-        yield Problem(file, "allowed: a number below 1", None, place, f"{risk:g}")
-
-
-def _hypothesis_problems(content: Mapping[str, Any], file: str) -> Iterator[Problem]:
-    asked = content["hypotheses"]
-    present = {arm["strategy"] for arm in content["arms"]}
-    for name in asked["tested"]:
-        lacking = [strategy for strategy in NEEDS[name] if strategy not in present]
-        if lacking:
-            rule = f"{name} needs an arm with the strategy {' and one with '.join(lacking)}"
-            yield Problem(file, rule, None, "hypotheses.tested", name)
-    for name in asked["wanted"]:
-        if name not in asked["tested"]:
-            rule = allowed_values(asked["tested"], name)
-            yield Problem(file, rule, None, "hypotheses.wanted", name)
-    tapers = {arm["name"]: arm for arm in content["arms"] if arm["strategy"] == "taper"}
-    if asked["taper"] and asked["taper"] not in tapers:
-        rule = allowed_values(list(tapers), asked["taper"])
-        yield Problem(file, rule, None, "hypotheses.taper", asked["taper"])
-    yield from _time_problems(content, list(tapers.values()), file)
-
-
-def _time_problems(
-    content: Mapping[str, Any], tapers: Sequence[Mapping[str, Any]], file: str
-) -> Iterator[Problem]:
-    """Find looks that come after the end of follow-up."""
-    asked, weeks = content["hypotheses"], content["follow_up"]["weeks"]
-    if "H4" in asked["tested"] and asked["share_weeks"] > weeks:
-        rule = f"follow-up ends after {weeks:g} weeks"
-        yield Problem(file, rule, None, "hypotheses.share_weeks", f"{asked['share_weeks']:g}")
-    named = [arm for arm in tapers if asked["taper"] in ("", arm["name"])]
-    if "H3" in asked["tested"] and named:
-        late = named[0]["taper_weeks"] + asked["relapse_weeks_after_taper"]
-        if late > weeks:
-            rule = f"with the taper that is week {late:g}, and follow-up ends after {weeks:g} weeks"
-            place = "hypotheses.relapse_weeks_after_taper"
-            yield Problem(file, rule, None, place, f"{asked['relapse_weeks_after_taper']:g}")
+def _in_file(problem: Problem, file: str, content: Mapping[str, Any], truth: str) -> Problem:
+    """Say what is wrong with a scenario with the keys of the file."""
+    column = str(problem.column)
+    if column in content["truths"][truth]:
+        column = f"truths.{truth}.{column}"
+    elif column in content["drug"]:
+        column = f"drug.{column}"
+    else:
+        column = PLACES.get(column, column.replace("taper_days", "taper_weeks"))
+    return replace(problem, file=file, column=column)
 
 
 def _eventless(truths: Mapping[str, Scenario], file: str) -> Iterator[Problem]:

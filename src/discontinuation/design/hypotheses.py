@@ -13,7 +13,7 @@ import numpy as np
 from discontinuation.design._daily import FloatArray
 from discontinuation.design.courses import BoolArray
 from discontinuation.design.day_tables import Expected, expected_counts
-from discontinuation.design.design_file import WEEK, TrialDesign
+from discontinuation.design.design_file import TrialDesign
 from discontinuation.design.scenario import CAUSES
 from discontinuation.design.trial_tests import (
     Pair,
@@ -168,9 +168,8 @@ def _prevented(design: TrialDesign, counts: Counts) -> FloatArray:
 
 def _relapse(design: TrialDesign, counts: Counts) -> dict[str, FloatArray]:
     asked = design.content["hypotheses"]
-    day = design.taper_end + WEEK * asked["relapse_weeks_after_taper"]
     pair = _pairs(design, counts, "maintain", "taper")["relapse"]
-    difference, variance = risk_by(pair, day)
+    difference, variance = risk_by(pair, design.look("H3"))
     return {
         NON_INFERIOR: _standardised(asked["margin"] - difference, variance),
         MAINTAINED: _standardised(difference, variance),
@@ -180,7 +179,7 @@ def _relapse(design: TrialDesign, counts: Counts) -> dict[str, FloatArray]:
 def _share(design: TrialDesign, counts: Counts) -> FloatArray:
     asked = design.content["hypotheses"]
     pairs = _pairs(design, counts, "maintain", "abrupt")
-    share, day = asked["share"], WEEK * asked["share_weeks"]
+    share, day = asked["share"], design.look("H4")
     z = _standardised(*hazard_contrast(pairs, {"withdrawal": 1 - share, "relapse": -share}, day))
     excess, _ = hazard_contrast(pairs, {"withdrawal": 1.0, "relapse": 1.0}, day)
     return np.where(excess > 0, z, np.minimum(z, 0.0))  # without an excess there is no share of it
@@ -189,7 +188,7 @@ def _share(design: TrialDesign, counts: Counts) -> FloatArray:
 def seen_share(design: TrialDesign, counts: Counts) -> FloatArray:
     """Share of the excess that H4 tests, as each trial would estimate it, shape (trials,)."""
     pairs = _pairs(design, counts, "maintain", "abrupt")
-    day = WEEK * design.content["hypotheses"]["share_weeks"]
+    day = design.look("H4")
     withdrawal, _ = hazard_contrast(pairs, {"withdrawal": 1.0}, day)
     excess, _ = hazard_contrast(pairs, {"withdrawal": 1.0, "relapse": 1.0}, day)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -9,7 +9,13 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from discontinuation.design.design_file import TrialDesign
-from discontinuation.design.hypotheses import covariates, expected_calls, seen_share, z_values
+from discontinuation.design.hypotheses import (
+    covariates,
+    expected_calls,
+    hypothesis_of,
+    seen_share,
+    z_values,
+)
 from discontinuation.design.power import called_cells, draw_counts, drift_of_one
 from discontinuation.design.trial_tests import Z
 from discontinuation.design.true_answers import true_tests
@@ -36,7 +42,9 @@ def cost_of_visits(design: TrialDesign, people_per_arm: int) -> pd.DataFrame:
         simulated, mcse, failed, replicates, people_needed`` (by formula, for the wanted power;
         infinite if no size has it, blank where the hypothesis is not true), ``expected_share``
         (in the row of H4: the share that an endless trial with these visits and raters would
-        estimate; where visits far apart raise it, more power is no gain).
+        estimate; where visits far apart raise it, more power is no gain), ``looks_on`` (day of
+        the last visit by the look of the hypothesis; blank, as all of the row, if that comes
+        before the first visit).
     """
     rows = []
     wanted = design.content["hypotheses"]["power"]
@@ -53,7 +61,8 @@ def cost_of_visits(design: TrialDesign, people_per_arm: int) -> pd.DataFrame:
         drawn = draw_counts(seen, called_cells(seen, truth), people_per_arm, replicates, random)
         found = z_values(seen, drawn, known)
         for test, one in drift_of_one(seen, truth, known).items():
-            share = float((found[test] > Z).mean())
+            on = seen.looks_on(hypothesis_of(test))
+            share = math.nan if math.isnan(on) else float((found[test] > Z).mean())
             rows.append(
                 {
                     "visit_days": days,
@@ -64,8 +73,9 @@ def cost_of_visits(design: TrialDesign, people_per_arm: int) -> pd.DataFrame:
                     "mcse": math.sqrt(share * (1 - share) / replicates),
                     "failed": int(np.isnan(found[test]).sum()),
                     "replicates": replicates,
-                    "people_needed": needed(one, wanted) if test in true else math.nan,
+                    "people_needed": needed(one, wanted) if test in true and on > 0 else math.nan,
                     "expected_share": share_seen if test == "H4" else math.nan,
+                    "looks_on": on,
                 }
             )
     return pd.DataFrame(rows)

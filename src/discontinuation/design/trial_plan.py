@@ -13,7 +13,7 @@ from discontinuation.design.measurement import cost_of_visits
 from discontinuation.design.needed_follow_up import needed_follow_up
 from discontinuation.design.power import Power, plan_power
 from discontinuation.design.reestimation import Reestimation, reestimate
-from discontinuation.design.true_answers import true_answers
+from discontinuation.design.true_answers import powered_tests, true_answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +78,21 @@ def plan_trial(
     Returns
     -------
     TrialPlan
+
+    Raises
+    ------
+    InvalidInput
+        As `plan_power` and `assurance`, before anything is simulated.
     """
-    power = plan_power(design, cores, tell)
+    powered_tests(design)
+    answers, follow_up, assured = true_answers(design), needed_follow_up(design), assurance(design)
+    power = plan_power(design, cores, tell)  # the long wait, after all that could be refused
     size = power.recommended or max(design.content["people_per_arm"])
     return TrialPlan(
         power=power,
-        answers=true_answers(design),
-        follow_up=needed_follow_up(design),
-        assured=assurance(design),
+        answers=answers,
+        follow_up=follow_up,
+        assured=assured,
         visits=cost_of_visits(design, size),
         chosen_again=reestimate(design, size),
         size=size,

@@ -85,17 +85,23 @@ def mean_time(pair: Pair, horizon: float) -> FloatArray:
 
 
 def _known(pair: Pair, day: float) -> npt.NDArray[np.bool_]:
-    """Whether somebody of both arms is followed to the last visit by a day."""
-    last = np.flatnonzero(pair.day <= day)[-1]
+    """Whether somebody of both arms is followed to the last visit by a day, if there is one."""
+    before = np.flatnonzero(pair.day <= day)
+    if not before.size:
+        return np.zeros(len(pair.at_risk), dtype=bool)
+    last = before[-1]
     return np.asarray((pair.at_risk[:, last] > 0).all(axis=-1))
 
 
 def risk_by(pair: Pair, day: float) -> tuple[FloatArray, FloatArray]:
     """Difference of Kaplan-Meier risks at a day, second minus first, and Greenwood's variance.
 
-    NaN where nobody of an arm is followed so far.
+    NaN where nobody of an arm is followed so far, or nobody is looked at yet.
     """
     seen = pair.day <= day
+    if not seen.any():
+        nothing = np.full(len(pair.at_risk), np.nan)
+        return nothing, nothing
     events, at_risk = pair.events[:, seen], pair.at_risk[:, seen]
     survival = table_survival(events, at_risk)[:, -1]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -125,7 +131,7 @@ def hazard_contrast(
     weights
         Of each cause.
     day
-        Up to when; NaN where nobody of an arm is followed so far.
+        Up to when; NaN where nobody of an arm is followed so far, or nobody is looked at yet.
     """
     found = variance = np.zeros(1)
     for cause, weight in weights.items():

@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from discontinuation.design.design_file import WEEK, TrialDesign
+from discontinuation.design.design_file import TrialDesign
 from discontinuation.design.expected import expected_curves, expected_excess_share
 from discontinuation.design.hypotheses import MAINTAINED, NON_INFERIOR, hypothesis_of
 from discontinuation.problems import Problem, refuse
 
 Row = tuple[str, str, str, float, bool]  # of the table
+SMALL = 1e-9  # differences of risks up to it come from rounding
 COLUMNS = ["truth", "test", "quantity", "value", "true"]
 
 
@@ -31,8 +32,8 @@ def true_answers(design: TrialDesign) -> pd.DataFrame:
     DataFrame
         One row per truth and test of a hypothesis: ``truth, test, quantity`` (in words), ``value``
         and whether the hypothesis is ``true``. H1 is if the withdrawal hazard is above 0, H2 if
-        besides kappa is above 1; H3 by the difference of net risks of relapse, H4 by the share of
-        the excess hazard.
+        besides kappa is above 1 and the taper lowers the risk; H3 by the difference of net risks
+        of relapse, H4 by the share of the excess hazard.
     """
     rows = [row for name in design.truths for row in _of_truth(design, name)]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -74,10 +75,12 @@ def powered_tests(design: TrialDesign) -> dict[str, list[str]]:
 
 def _untrue(design: TrialDesign, name: str, rows: list[Row]) -> Problem:
     _, _, quantity, value, _ = next(row for row in rows if hypothesis_of(row[1]) == name)
+    found = "none" if math.isnan(value) else f"{value:.3g}"
+    found += f", kappa {design.scenario.kappa:g}" if name == "H2" else ""
     rule = (
         f"not true under the truth that is planned for ({design.planned_for!r}; {quantity}: "
-        f"{'none' if math.isnan(value) else format(value, '.3g')}), so trials that say so are "
-        "wrong, and no size gives power; want other hypotheses or plan for another truth"
+        f"{found}), so trials that say so are wrong, and no size gives power; want other "
+        "hypotheses or plan for another truth"
     )
     return Problem(design.file, rule, None, "hypotheses.wanted", name)
 
@@ -95,19 +98,19 @@ def _of_truth(design: TrialDesign, name: str) -> Iterator[Row]:
         stopped, tapered = (
             _risk(curves, design, arm, "withdrawal", design.end) for arm in ("abrupt", "taper")
         )
-        prevented = truth.alpha_per_day > 0 and truth.kappa > 1
+        prevented = truth.alpha_per_day > 0 and truth.kappa > 1 and stopped - tapered > SMALL
         words = "net risk of withdrawal, abrupt less taper"
         yield name, "H2", words, stopped - tapered, prevented
     if "H3" in tested:
-        day = round(design.taper_end + WEEK * asked["relapse_weeks_after_taper"])
+        day = round(design.look("H3"))
         tapered, kept = (
             _risk(curves, design, arm, "relapse", day) for arm in ("taper", "maintain")
         )
         words, difference = "net risk of relapse, taper less maintenance", tapered - kept
         yield name, NON_INFERIOR, words, difference, difference < asked["margin"]
-        yield name, MAINTAINED, words, difference, difference > 1e-9
+        yield name, MAINTAINED, words, difference, difference > SMALL
     if "H4" in tested:
-        share = _share(curves, design, round(WEEK * asked["share_weeks"]))
+        share = _share(curves, design, round(design.look("H4")))
         words = "share of the excess hazard that is withdrawal"
         yield name, "H4", words, share, share > asked["share"]
 
