@@ -1,8 +1,17 @@
 """A long run is cut so that it can be resumed and made longer, and says how far it is."""
 
+import math
+
 import pytest
 
-from discontinuation.design.chunks import chunks_of, in_words, progress, with_progress
+from discontinuation.design.chunks import (
+    TRIES,
+    chunks_of,
+    in_words,
+    progress,
+    time_one,
+    with_progress,
+)
 
 
 def test_chunks_cover_every_replicate_once():
@@ -38,3 +47,26 @@ def test_work_passes_through_unchanged():
 def test_sizes_do_not_change_what_is_done(size):
     found = chunks_of(["a"], 7, size)
     assert sum(one["last"] - one["first"] for one in found.values()) == 7
+
+
+def test_the_first_trial_that_does_not_fail_is_timed():
+    tried = []
+
+    def measure(number):
+        tried.append(number)
+        if number < 2:
+            raise ZeroDivisionError
+
+    assert time_one(measure, 2000) >= 0
+    assert tried == [0, 1, 2]
+
+
+def test_no_time_is_told_if_all_fail():
+    tried = []
+
+    def measure(number):
+        tried.append(number)
+        raise ZeroDivisionError
+
+    assert math.isnan(time_one(measure, 2000)) and tried == list(range(TRIES))
+    assert math.isnan(time_one(measure, 0))

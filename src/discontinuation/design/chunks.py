@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import time
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 Work = TypeVar("Work")
 EVERY_SECONDS = 5.0  # between lines of progress
+TRIES = 5  # replicates that are timed before it is left open how long one takes
 
 
 def chunks_of(scenarios: Sequence[str], replicates: int, size: int) -> dict[str, dict[str, Any]]:
@@ -74,6 +76,31 @@ def progress(name: str, done: int, total: int, seconds: float) -> str:
     left = (total - done) / rate if rate > 0 else float("inf")
     speed = f"{rate:.1f} per second" if rate >= 1 else f"{1 / rate:.1f} seconds each"
     return f"{name}: {done} of {total}, {speed}, about {in_words(left)} left"
+
+
+def time_one(measure: Callable[[int], object], replicates: int) -> float:
+    """Seconds that a replicate takes: of the first that does not fail.
+
+    Parameters
+    ----------
+    measure
+        Does one replicate, given its number.
+    replicates
+        How many there are; at most `TRIES` of them are tried.
+
+    Returns
+    -------
+    float
+        NaN if all that were tried fail. Which ones do is told where they are measured.
+    """
+    for number in range(min(TRIES, replicates)):
+        began = time.perf_counter()
+        try:
+            measure(number)
+        except Exception:  # as in a chunk: one trial that fails must not stop the rest
+            continue
+        return time.perf_counter() - began
+    return math.nan
 
 
 def in_words(seconds: float) -> str:
