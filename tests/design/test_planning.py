@@ -7,7 +7,8 @@ import pytest
 
 from design.planned_trials import ROLES, design
 from discontinuation.design.assurance import assurance
-from discontinuation.design.measurement import cost_of_visits, needed
+from discontinuation.design.drift import Drift
+from discontinuation.design.measurement import cost_of_visits
 from discontinuation.design.power import plan_power
 from discontinuation.design.reestimation import reestimate
 from discontinuation.design.trial_plan import plan_trial
@@ -79,8 +80,11 @@ def test_no_number_of_people_is_needed_for_a_false_answer():
 
 
 def test_needed_people_have_the_power():
-    assert needed(0.2, 0.9) == math.ceil(((1.959964 + 1.281552) / 0.2) ** 2)
-    assert needed(-0.1, 0.9) == math.inf
+    assert Drift(0.2).people_needed(0.9) == math.ceil(((1.959964 + 1.281552) / 0.2) ** 2)
+    assert Drift(-0.1).people_needed(0.9) == math.inf
+    narrow = Drift(0.2, spread=0.6)
+    people = narrow.people_needed(0.9)
+    assert narrow.power(people) >= 0.9 > narrow.power(people - 1)
 
 
 def test_fewer_visits_cost_power_and_inflate_the_share():

@@ -5,8 +5,17 @@ import pandas as pd
 import pytest
 
 from design.planned_trials import ROLES, design
-from discontinuation.design.hypotheses import MAINTAINED, NON_INFERIOR
-from discontinuation.design.power import CHUNK, plan_power, rejections
+from discontinuation.design.hypotheses import MAINTAINED, NON_INFERIOR, covariates, z_values
+from discontinuation.design.monte_carlo import share_range
+from discontinuation.design.power import (
+    CHUNK,
+    Power,
+    called_cells,
+    draw_counts,
+    drift_of_one,
+    plan_power,
+    rejections,
+)
 from discontinuation.design.reestimation import reestimate
 from discontinuation.design.true_answers import powered_tests
 from discontinuation.problems import InvalidInput
@@ -91,6 +100,62 @@ def test_only_sides_that_are_true_count(monkeypatch):
     assert rows["hypothesis", NON_INFERIOR] == 1
     assert rows["in order", "H3"] == 0
     assert found.recommended is None
+
+
+def summary_with(made, shares):
+    """A `Power` in which H1 was shown in these shares of trials, by size."""
+    trials = made.content["replicates"]
+    rows = [
+        {
+            "truth": "both", "people_per_arm": size, "kind": "hypothesis", "test": "H1",
+            "simulated": share, "lower": share_range(share, trials)[0],
+            "upper": share_range(share, trials)[1],
+        }
+        for size, share in shares.items()
+    ]  # fmt: skip
+    return Power(made, pd.DataFrame(rows), pd.DataFrame(), powered_tests(made))
+
+
+def test_noise_is_not_recommended():
+    asked = {"hypotheses": {"tested": ["H1"]}}
+    two = summary_with(design(replicates=2, **asked), {30: 1.0, 60: 1.0})
+    assert two.recommended is None
+    many = summary_with(design(replicates=400, **asked), {30: 0.7, 60: 0.91, 80: 0.92, 100: 0.99})
+    assert many.recommended == 100
+    assert many.undecided == [60, 80]
+    assert many.least.loc[60, "lower"] < 0.9 < many.least.loc[60, "upper"]
+    none = summary_with(design(replicates=99, **asked), {30: 1.0})
+    assert none.recommended is None and summary_with(none.design, {30: 0.9}).undecided == [30]
+
+
+def test_range_of_a_share_is_wilsons():
+    assert share_range(1.0, 2) == pytest.approx((1 / 3, 1.0))
+    low, high = share_range(0.3, 100)
+    for limit in (low, high):  # where the share is two standard errors of the limit away
+        assert abs(0.3 - limit) == pytest.approx(2 * np.sqrt(limit * (1 - limit) / 100))
+    assert np.isnan(share_range(np.nan, 10)).all()
+
+
+def test_spread_of_the_drive_test_is_that_of_its_simulation():
+    """Two arms: most early events are in one, so z spreads by 0.6 and not by 1."""
+    truths = {"both": {}, "relapse": {"alpha_per_day": 0}}
+    made = design(arms=ROLES[:2], truths=truths, hypotheses={"tested": ["H1"]})
+    known, drawn = covariates(made), {}
+    for truth in truths:
+        random = np.random.default_rng(3)
+        counts = draw_counts(made, called_cells(made, truth), 300, 400, random)
+        drawn[truth] = np.std(z_values(made, counts, known)["H1"])
+    found = {truth: drift_of_one(made, truth, known)["H1"].spread for truth in truths}
+    assert found["relapse"] == pytest.approx(1, abs=0.005)
+    assert found["both"] == pytest.approx(0.618, abs=0.02)
+    assert found == pytest.approx(drawn, rel=0.1)
+
+
+def test_formula_of_two_arms_is_near_the_simulation():
+    two = {"arms": ROLES[:2], "hypotheses": {"tested": ["H1"]}, "people_per_arm": [55, 80]}
+    rows = plan_power(design(replicates=1000, **two)).summary.query("test == 'H1'")
+    rows = rows.query("kind == 'hypothesis'")
+    assert (rows["simulated"] - rows["formula"]).abs().max() < 0.05
 
 
 def test_numbers_do_not_depend_on_threads_or_chunks():

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit, ndtr
+from scipy.special import expit, logit
 
 from discontinuation.design._daily import FloatArray
 from discontinuation.design.design_file import TrialDesign
+from discontinuation.design.drift import Drift
 from discontinuation.design.hazards import daily_hazards
 from discontinuation.design.hypotheses import covariates
 from discontinuation.design.power import drift_of_one
 from discontinuation.design.scenario import Scenario
-from discontinuation.design.trial_tests import Z
 from discontinuation.problems import Problem, refuse
 from discontinuation.seeds import random_stream
 
@@ -35,7 +35,8 @@ class Assurance:
         enough`` (share of draws with at least the wanted power), ``draws``.
     draws
         One row per draw: ``draw, withdrawal_risk, kappa, relapse_ratio, relapse_per_year,
-        alpha_per_day``, and the drift of each test with one person per arm.
+        alpha_per_day``, the drift of each test with one person per arm, and ``H1_spread``, the
+        standard deviation of its z.
     """
 
     summary: pd.DataFrame
@@ -67,17 +68,19 @@ def assurance(design: TrialDesign) -> Assurance:
         columns[name] = np.exp(_drawn(asked, name, math.log(asked[name]["median"]), random))
     drawn = pd.DataFrame(columns)
     known = covariates(design)
-    rows = []
+    rows, drifts = [], []
     for row in drawn.to_dict("records"):
         values = {str(name): float(value) for name, value in row.items()}
         truth = _assumed(design.scenario, values, design.file)
         content = {**design.content, "planned_for": "drawn"}
         one = replace(design, content=content, truths={"drawn": truth})
         drift = drift_of_one(one, "drawn", known)
-        rows.append({"alpha_per_day": truth.alpha_per_day, **drift})
+        spread = {f"{test}_spread": of.spread for test, of in drift.items() if test == "H1"}
+        one_person = {test: of.one for test, of in drift.items()}
+        rows.append({"alpha_per_day": truth.alpha_per_day, **one_person, **spread})
+        drifts.append(drift)
     draws = pd.concat([drawn, pd.DataFrame(rows)], axis=1)
-    tests = [name for name in rows[0] if name != "alpha_per_day"]
-    return Assurance(_summary(design, draws, tests), draws)
+    return Assurance(_summary(design, drifts), draws)
 
 
 def _drawn(
@@ -113,12 +116,12 @@ def _assumed(planned: Scenario, drawn: Mapping[str, float], file: str) -> Scenar
     return replace(unit, alpha_per_day=-math.log1p(-drawn["withdrawal_risk"]) / total)
 
 
-def _summary(design: TrialDesign, draws: pd.DataFrame, tests: list[str]) -> pd.DataFrame:
+def _summary(design: TrialDesign, drifts: Sequence[Mapping[str, Drift]]) -> pd.DataFrame:
     wanted = design.content["hypotheses"]["power"]
     rows = []
-    for test in tests:
+    for test in drifts[0]:
         for size in design.content["people_per_arm"]:
-            power = ndtr(draws[test].to_numpy(dtype=float) * math.sqrt(size) - Z)
+            power = np.array([float(drift[test].power(size)) for drift in drifts])
             rows.append(
                 {
                     "test": test,

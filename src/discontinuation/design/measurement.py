@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
 
 from discontinuation.design.design_file import TrialDesign
 from discontinuation.design.hypotheses import (
@@ -63,24 +62,21 @@ def cost_of_visits(design: TrialDesign, people_per_arm: int) -> pd.DataFrame:
         for test, one in drift_of_one(seen, truth, known).items():
             on = seen.looks_on(hypothesis_of(test))
             share = math.nan if math.isnan(on) else float((found[test] > Z).mean())
+            counts_as_power = test in true and not math.isnan(on)
+            needed = one.people_needed(wanted) if counts_as_power else math.nan
             rows.append(
                 {
                     "visit_days": days,
                     "visits_per_person": float(counts.at_risk[0].mean(axis=1).sum()),
                     "test": test,
-                    "formula": float(ndtr(one * math.sqrt(people_per_arm) - Z)),
+                    "formula": float(one.power(people_per_arm)),
                     "simulated": share,
                     "mcse": math.sqrt(share * (1 - share) / replicates),
                     "failed": int(np.isnan(found[test]).sum()),
                     "replicates": replicates,
-                    "people_needed": needed(one, wanted) if test in true and on > 0 else math.nan,
+                    "people_needed": needed,
                     "expected_share": share_seen if test == "H4" else math.nan,
                     "looks_on": on,
                 }
             )
     return pd.DataFrame(rows)
-
-
-def needed(drift: float, power: float) -> float:
-    """People per arm by formula for a power, from the drift with one person per arm."""
-    return math.ceil(((Z + float(ndtri(power))) / drift) ** 2) if drift > 0 else math.inf

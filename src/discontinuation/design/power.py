@@ -15,6 +15,8 @@ from scipy.special import chdtri, chndtr, ndtr
 from discontinuation.design._daily import FloatArray
 from discontinuation.design.day_tables import Cells, cells, draw_tables
 from discontinuation.design.design_file import TrialDesign
+from discontinuation.design.drift import Drift
+from discontinuation.design.drive_spread import drive_spread
 from discontinuation.design.hypotheses import (
     Counts,
     Covariates,
@@ -25,6 +27,7 @@ from discontinuation.design.hypotheses import (
     in_order,
     z_values,
 )
+from discontinuation.design.monte_carlo import share_range
 from discontinuation.design.trial_tests import (
     Z,
     drifts,
@@ -41,6 +44,7 @@ CHUNK = 250  # trials drawn at once, each chunk from a stream of its own
 ALL_ARMS = "all arms"
 ORDERED = "in order"
 ALPHA = 0.05
+FEWEST = 100  # replicates, for a size to be recommended
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +57,9 @@ class Power:
         The trial.
     summary
         One row per truth, size and test: ``truth, people_per_arm, kind`` (hypothesis, in order,
-        test), ``test, contrast, simulated, mcse, failed, replicates, formula``. A trial in which a
-        test gives no z counts as one that does not reject, and in `failed`. The formula is blank
-        for the hypotheses in order.
+        test), ``test, contrast, simulated, mcse, lower, upper`` (range of two Monte-Carlo errors,
+        Wilson), ``failed, replicates, formula``. A trial in which a test gives no z counts as one
+        that does not reject, and in `failed`. The formula is blank for the hypotheses in order.
     curves
         The formula on a fine grid of sizes: ``truth, people_per_arm, kind, test, contrast,
         formula``.
@@ -69,16 +73,38 @@ class Power:
     powered: Mapping[str, Collection[str]]
 
     @property
-    def recommended(self) -> int | None:
-        """Smallest size that was tried with the wanted power; None if no size has it."""
-        asked = self.design.content["hypotheses"]
+    def least(self) -> pd.DataFrame:
+        """By size, the wanted hypothesis with the least power, of H3 the likelier true side.
+
+        Index ``people_per_arm``; columns ``test, simulated, lower, upper``.
+        """
         rows = self.summary.query("kind == 'hypothesis' and truth == @self.design.planned_for")
         wanted = rows.loc[rows["test"].isin([test for of in self.powered.values() for test in of])]
-        wanted = wanted.assign(test=wanted["test"].map(hypothesis_of))
-        best = wanted.groupby(["people_per_arm", "test"])["simulated"].max()  # H3: likelier side
-        least = best.groupby("people_per_arm").min()
-        enough = least.index[least >= asked["power"]]
+        wanted = wanted.assign(hypothesis=wanted["test"].map(hypothesis_of))
+        best = wanted.sort_values("lower").groupby(["people_per_arm", "hypothesis"]).tail(1)
+        least = best.groupby("people_per_arm").head(1).set_index("people_per_arm")
+        return least[["test", "simulated", "lower", "upper"]].sort_index()
+
+    @property
+    def recommended(self) -> int | None:
+        """Smallest size that was tried and whose power is not below the wanted one.
+
+        Two Monte-Carlo errors are allowed for. None if no size is enough, or if there are fewer
+        than `FEWEST` replicates.
+        """
+        if self.design.content["replicates"] < FEWEST:
+            return None
+        least = self.least
+        enough = least.index[least["lower"] >= self.design.content["hypotheses"]["power"]]
         return int(enough.min()) if len(enough) else None
+
+    @property
+    def undecided(self) -> list[int]:
+        """Smaller sizes, or all if none is recommended, that may have the wanted power."""
+        least, wanted = self.least, self.design.content["hypotheses"]["power"]
+        open_ = least.index[(least["lower"] < wanted) & (least["upper"] >= wanted)]
+        largest = self.recommended or math.inf
+        return [int(size) for size in open_ if size < largest]
 
 
 def plan_power(
@@ -225,6 +251,7 @@ def _rows(
     for kind, test, contrast in parts[0]:
         rejected = np.concatenate([part[kind, test, contrast] for part in parts])
         share = float(np.nan_to_num(rejected).mean())
+        lower, upper = share_range(share, len(rejected))
         yield {
             "truth": key[0],
             "people_per_arm": key[1],
@@ -233,15 +260,26 @@ def _rows(
             "contrast": contrast,
             "simulated": share,
             "mcse": math.sqrt(share * (1 - share) / len(rejected)),
+            "lower": lower,
+            "upper": upper,
             "failed": int(np.isnan(rejected).sum()),
             "replicates": len(rejected),
         }
 
 
-def drift_of_one(design: TrialDesign, truth: str, known: Covariates) -> dict[str, float]:
-    """Drift of each hypothesis with one person per arm; times the root of the size it is the z."""
+def drift_of_one(design: TrialDesign, truth: str, known: Covariates) -> dict[str, Drift]:
+    """Drift of each hypothesis with one person per arm.
+
+    The variance of the test of H1 holds without withdrawal; its spread with it is worked out. The
+    others have the variance of what they estimate.
+    """
     counts, _ = expected_calls(design, truth)
-    return {test: float(z[0]) for test, z in z_values(design, counts, known).items()}
+    found = {test: Drift(float(z[0])) for test, z in z_values(design, counts, known).items()}
+    if "H1" in found:
+        table = counts.any[0], counts.at_risk[0]
+        spread = drive_spread(*table, known.protection_loss, known.drive)
+        found["H1"] = Drift(found["H1"].one, spread)
+    return found
 
 
 def _formula(design: TrialDesign, truth: str, sizes: Sequence[int]) -> pd.DataFrame:
@@ -249,7 +287,7 @@ def _formula(design: TrialDesign, truth: str, sizes: Sequence[int]) -> pd.DataFr
     root = np.sqrt(np.asarray(sizes, dtype=float))
     found: dict[tuple[str, str, str], FloatArray] = {}
     for test, one in drift_of_one(design, truth, covariates(design)).items():
-        found["hypothesis", test, ""] = ndtr(one * root - Z)
+        found["hypothesis", test, ""] = one.power(root**2)
     counts, _ = expected_calls(design, truth)
     by_name = drifts(design.end, design.taper_end)
     for contrast, first, second in _contrasts(design):

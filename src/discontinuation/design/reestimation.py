@@ -20,7 +20,6 @@ from discontinuation.design.hypotheses import (
     hypothesis_of,
     z_values,
 )
-from discontinuation.design.measurement import needed
 from discontinuation.design.power import called_cells, draw_counts, drift_of_one
 from discontinuation.design.trial_tests import Z
 from discontinuation.design.true_answers import powered_tests, true_tests
@@ -134,7 +133,7 @@ def _wanted_size(design: TrialDesign, known: Covariates) -> float:
     for test, one in drift_of_one(design, design.planned_for, known).items():
         name = hypothesis_of(test)
         if name in sizes and test in true:
-            sizes[name] = min(sizes[name], needed(one, asked["power"]))
+            sizes[name] = min(sizes[name], one.people_needed(asked["power"]))
     return max(sizes.values())
 
 
