@@ -46,7 +46,7 @@ from discontinuation.design.sample_size import people_for, schoenfeld_events
 from discontinuation.design.strategies import Strategy, TargetTrial, hyperbolic_floor
 from discontinuation.design.target_trial import emulate
 from discontinuation.design.true_answers import true_answers
-from discontinuation.report.design_page import labels
+from discontinuation.report.design_words import labels
 from discontinuation.report.drawing import new_figure
 from discontinuation.report.palette import STRATEGY_COLOURS
 from discontinuation.report.power_figure import draw_power

@@ -43,7 +43,8 @@ def run_power(options: argparse.Namespace) -> str:
         With every problem of the design file.
     """
     from discontinuation.provenance import describe_code
-    from discontinuation.report.design_page import labels, render_design
+    from discontinuation.report.design_page import render_design
+    from discontinuation.report.design_words import labels
     from discontinuation.report.drawing import save_figure
     from discontinuation.report.inline import FigureFiles
     from discontinuation.report.power_figure import draw_power
@@ -81,7 +82,7 @@ def _progress() -> Callable[[int, int], None]:
 
 
 def _told(plan: TrialPlan, folder: Path) -> str:
-    from discontinuation.report.design_page import limits, size_sentence
+    from discontinuation.report.design_words import limits, size_sentence
 
     lines = [
         str(plan.power.design.content["title"]),

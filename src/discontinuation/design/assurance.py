@@ -18,9 +18,11 @@ from discontinuation.design.hazards import daily_hazards
 from discontinuation.design.hypotheses import covariates
 from discontinuation.design.power import drift_of_one
 from discontinuation.design.scenario import Scenario
+from discontinuation.design.trial_tests import Z
 from discontinuation.problems import Problem, refuse
 from discontinuation.seeds import random_stream
 
+ROUNDING = 1e-6  # of a prior without spread
 SMALLEST = 1e-12  # total of the drive to its power below which it counts as none
 
 
@@ -81,6 +83,37 @@ def assurance(design: TrialDesign) -> Assurance:
         drifts.append(drift)
     draws = pd.concat([drawn, pd.DataFrame(rows)], axis=1)
     return Assurance(_summary(design, drifts), draws)
+
+
+def outside_priors(design: TrialDesign) -> dict[str, tuple[float, float, float]]:
+    """Find what the truth that is planned for assumes and the priors hardly allow.
+
+    Parameters
+    ----------
+    design
+        The planned trial.
+
+    Returns
+    -------
+    dict
+        By prior: the value planned for and the central 95 % of the prior, if it is outside.
+    """
+    asked, planned = design.content["assurance"], design.scenario
+    total = planned.alpha_per_day * _total_withdrawal(replace(planned, alpha_per_day=1.0))
+    values = {
+        "withdrawal_risk": -math.expm1(-total),
+        "kappa": planned.kappa,
+        "relapse_ratio": planned.relapse_ratio,
+        "relapse_per_year": planned.relapse_per_year[0],
+    }
+    found = {}
+    for name, value in values.items():
+        to, back = (logit, expit) if name == "withdrawal_risk" else (np.log, np.exp)
+        middle = float(to(asked[name]["median"]))
+        lower, upper = (float(back(middle + side * asked[name]["sd"])) for side in (-Z, Z))
+        if not lower * (1 - ROUNDING) <= value <= upper * (1 + ROUNDING):
+            found[name] = (value, lower, upper)
+    return found
 
 
 def _drawn(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from discontinuation.design._daily import FloatArray
 from discontinuation.design.power import Power
 from discontinuation.report.drawing import new_figure
 from discontinuation.report.palette import BAND_COLOURS, FAINT, INK
@@ -72,7 +74,7 @@ def _draw_panel(axes: Axes, power: Power, answers: pd.DataFrame, test: str) -> N
         axes.errorbar(
             dots["people_per_arm"],
             dots["simulated"],
-            yerr=2 * dots["mcse"],
+            yerr=_bars(dots),
             fmt=mark,
             color=colour,
             markersize=4.5,
@@ -89,6 +91,12 @@ def _draw_panel(axes: Axes, power: Power, answers: pd.DataFrame, test: str) -> N
     axes.set_xlabel("people per arm")
     axes.set_title(NAMES[test], fontsize=9)
     axes.grid(axis="y")
+
+
+def _bars(dots: pd.DataFrame) -> FloatArray:
+    """Lengths of the bars below and above each dot, shape (2, dots)."""
+    below, above = dots["simulated"] - dots["lower"], dots["upper"] - dots["simulated"]
+    return np.clip([below, above], 0, None)  # rounding, where all trials agree
 
 
 def _draw_legend(axes: Axes, power: Power, labels: Mapping[str, str]) -> None:
