@@ -99,7 +99,9 @@ planned[["people_per_arm", "test", "true", "simulated", "mcse", "formula"]].roun
 # %%
 apart = (hypotheses["simulated"] - hypotheses["formula"]).abs()
 print(f"Largest distance of simulation and formula: {apart.max():.3f}, mean {apart.mean():.3f}")
-print(f"Smallest size tried with a power of 0.9 for H1 to H4: {power.recommended} per arm")
+enough = power.recommended or "none; perhaps " + ", ".join(map(str, power.undecided))
+print(f"Smallest size with a power of 0.9 for H1 to H4 beyond Monte-Carlo error: {enough}")
+power.least.round(3)
 
 # %% [markdown]
 # ## Power against the number of people
