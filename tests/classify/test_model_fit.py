@@ -763,7 +763,7 @@ def test_one_event_without_onset_moves_the_others_little() -> None:
     q = result.q.set_index("person")["q"]
     assert list(q.index) == list(whole.index)
     assert np.abs(q - whole).drop(whole.index[20]).mean() < 0.01
-    assert " to " in result.q["why"].iloc[20].split(";")[0]
+    assert "(onset between " in result.q["why"].iloc[20].split(";")[0]
     assert louis_difference(result) < 1e-5
 
 
