@@ -168,8 +168,8 @@ def test_few_replicates_recommend_nothing():
     made = design(hypotheses={"tested": ["H1"]}, replicates=99, **FEW)
     said = list(limits(plan_of(made, simulated=[1.0], lower=[0.96], replicates=[99])))
     assert said[0] == (
-        "No number of people is recommended from 99 simulated trials of each; that takes 100 or "
-        "more."
+        "There is no recommended size after 99 simulated trials of each truth and size; that takes "
+        "100 or more."
     )
 
 

@@ -2,15 +2,10 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from discontinuation.classify.criteria import read_criteria
-from discontinuation.classify.declared import NOTHING, classify_declared
-from discontinuation.classify.of_dataset import causes_by_way, relapse_effects_by_way
+from discontinuation.classify.declared import NOTHING, classify_declared, effects_declared
 from discontinuation.classify.prior_grid import read_case_priors
-from discontinuation.estimands.by_way import estimates_by_way
 from discontinuation.estimands.of_dataset import setting_of
-from discontinuation.estimands.question import BY_CAUSE
 from discontinuation.exposure.drugs import read_drugs
 from discontinuation.ingest.declaration import read_declaration
 from discontinuation.logs import log_to
@@ -41,12 +36,8 @@ try:
         wanted.seed,
     )
     if found is not None:
-        rule, imputations = content["classification"]["rule"], wanted.settings["imputations"]
-        ways = causes_by_way(found[0], rule, imputations, wanted.seed)
-        by_way = estimates_by_way(content["estimands"], tables, survival, ways)
-        if any(each["id"] in BY_CAUSE for each in content["estimands"]):
-            effects = relapse_effects_by_way(found[0], imputations, wanted.seed)
-            by_way = pd.concat([part for part in (by_way, effects) if len(part)])
+        imputations = wanted.settings["imputations"]
+        by_way = effects_declared(content, tables, survival, found[0], imputations, wanted.seed)
 except InvalidInput as error:
     raise SystemExit(str(error)) from None
 

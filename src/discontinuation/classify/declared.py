@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
+
 from discontinuation.classify.cases import (
     CaseSeries,
     classify_cases,
@@ -14,10 +16,19 @@ from discontinuation.classify.cases import (
     with_cases,
 )
 from discontinuation.classify.criteria import Criteria
-from discontinuation.classify.of_dataset import Classified, Setting, classify_dataset
+from discontinuation.classify.of_dataset import (
+    Classified,
+    Setting,
+    causes_by_way,
+    classify_dataset,
+    relapse_effects_by_way,
+)
 from discontinuation.classify.prior_grid import CasePriors
 from discontinuation.classify.symptom_status import match_items
 from discontinuation.describe.given import Tables
+from discontinuation.estimands.by_way import estimates_by_way
+from discontinuation.estimands.of_dataset import Setting as Survival
+from discontinuation.estimands.question import BY_CAUSE
 from discontinuation.exposure.drugs import Drugs
 from discontinuation.exposure.of_dataset import Setting as Doses
 from discontinuation.exposure.of_dataset import exposure_of_main_drug
@@ -87,3 +98,37 @@ def classify_declared(
     series = classify_cases(tables, exposures, classified.evidence, priors, matched=matched)
     series = replace(series, notes=(*series.notes, *left_out))
     return with_cases(classified, series), series
+
+
+def effects_declared(
+    content: Mapping[str, Any],
+    tables: Tables,
+    survival: Survival,
+    classified: Classified,
+    imputations: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Estimate what the declaration asks for by every way of telling the causes.
+
+    Parameters
+    ----------
+    content, tables
+        As `classify_declared`.
+    survival
+        Setting of the estimands.
+    classified
+        From `classify_declared`.
+    imputations, seed
+        Of the model.
+
+    Returns
+    -------
+    DataFrame
+        From `estimates_by_way` and, where an estimand is by cause, `relapse_effects_by_way`.
+    """
+    ways = causes_by_way(classified, content["classification"]["rule"], imputations, seed)
+    by_way = estimates_by_way(content["estimands"], tables, survival, ways)
+    if not any(each["id"] in BY_CAUSE for each in content["estimands"]):
+        return by_way
+    effects = relapse_effects_by_way(classified, imputations, seed)
+    return pd.concat([part for part in (by_way, effects) if len(part)] or [by_way])

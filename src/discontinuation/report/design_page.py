@@ -43,8 +43,8 @@ from discontinuation.report.words import DOUBTFUL_TAGS, FIXED_STATEMENTS
 CAPTION = (
     "Dots are simulated trials with bars of two Monte-Carlo errors (Wilson), lines the formula. "
     "Where a hypothesis is not true the line is dashed and the dots are open: that is the rate of "
-    "false answers, which 2.5 % would be. Dotted: the power that is wanted and the recommended "
-    "number."
+    "false answers, which 2.5 % would be. Dotted: the power that is wanted and the "
+    "recommended number."
 )
 
 

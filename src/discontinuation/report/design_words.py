@@ -36,8 +36,8 @@ def size_sentence(plan: TrialPlan) -> str:
     content = design.content
     if content["replicates"] < FEWEST:
         return (
-            f"No number of people is recommended from {content['replicates']} simulated trials of "
-            f"each; that takes {FEWEST} or more."
+            f"There is no recommended size after {content['replicates']} simulated trials of each "
+            f"truth and size; that takes {FEWEST} or more."
         )
     goal = f"a power of at least {content['hypotheses']['power']:g} for {_listed(design.wanted)}"
     goal += f", if the truth is “{labels(design)[design.planned_for]}”"
