@@ -72,8 +72,11 @@ class Compared:
 
     def row(self, measure: str, window: tuple[float, float], **cells: Any) -> dict[str, Any]:
         """One row of the table of estimates."""
-        first = self.people["arm"] == 1
-        inside = (self.people["event"] == 1) & self.people["time"].between(*window)
+        time = self.people["time"].to_numpy(dtype=float)
+        people, reference = self.by_arm(time > window[0])
+        events, events_reference = self.by_arm(
+            (self.people["event"].to_numpy() == 1) & (time >= window[0]) & (time <= window[1])
+        )
         return {
             "estimand": self.estimand,
             "comparison": self.comparison.name,
@@ -81,12 +84,17 @@ class Compared:
             "window_from": window[0],
             "window_to": window[1],
             "measure": measure,
-            "people": int((first & (self.people["time"] > window[0])).sum()),
-            "people_reference": int((~first & (self.people["time"] > window[0])).sum()),
-            "events": int((first & inside).sum()),
-            "events_reference": int((~first & inside).sum()),
+            "people": people,
+            "people_reference": reference,
+            "events": events,
+            "events_reference": events_reference,
             **cells,
         }
+
+    def by_arm(self, counted: npt.NDArray[np.bool_]) -> tuple[int, int]:
+        """Count people of the first arm and of the reference."""
+        first = int(np.count_nonzero(counted & (self.people["arm"].to_numpy() == 1)))
+        return first, int(np.count_nonzero(counted)) - first
 
     @property
     def arrays(self) -> dict[str, FloatArray]:
@@ -513,9 +521,10 @@ def _net_risks(compared: Compared, cause: str, causes: list[str]) -> Iterator[di
 
 
 def _of_cause(compared: Compared, cause: str, window: tuple[float, float]) -> dict[str, int]:
-    mine = (compared.people["cause"] == cause) & compared.people["time"].between(*window)
-    first = compared.people["arm"] == 1
-    return {"events": int((mine & first).sum()), "events_reference": int((mine & ~first).sum())}
+    time = compared.people["time"].to_numpy(dtype=float)
+    own = (compared.people["cause"] == cause).to_numpy()
+    events, reference = compared.by_arm(own & (time >= window[0]) & (time <= window[1]))
+    return {"events": events, "events_reference": reference}
 
 
 def _reason(refused: InvalidInput) -> str:
