@@ -62,6 +62,7 @@ rule check_early_excess:
         "logs/check_early_excess.log",
     benchmark:
         "results/provenance/benchmarks/check_early_excess.tsv"
+    priority: 1  # long and waiting for nothing: last, it would keep one core idle
     conda:
         "../../environment.yml"
     params:
